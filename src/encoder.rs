@@ -1,0 +1,325 @@
+//! Frames that we may send, to bytes.
+
+use core::fmt;
+
+use crate::close_frame::CloseFrame;
+use crate::config::Config;
+use crate::header::{self, Header};
+use crate::mask::{self, MaskKey};
+use crate::misuse::Misuse;
+use crate::opcode::{Kind, Opcode, Rsv};
+use crate::role::Role;
+use crate::sequence::Sequence;
+use crate::utf8::Utf8Validator;
+use crate::violation::Violation;
+
+/// Where the masking keys of an encoder come from: [`Unmasked`] for a server, any `FnMut() -> MaskKey` for a client.
+///
+/// A key must be fresh for each frame and unpredictable to whoever chooses the payload (RFC 6455 §5.3, §10.3): take it
+/// from the operating system or from a generator seeded by it, such as
+/// `|| { let mut key = [0; 4]; getrandom::fill(&mut key).unwrap(); key }`.
+pub trait KeySource {
+    /// Whether frames are masked: if not, [`KeySource::next_key`] returns `None`, otherwise it never does.
+    const MASKED: bool;
+
+    /// The key of the next frame.
+    fn next_key(&mut self) -> Option<MaskKey>;
+}
+
+/// A server's frames are not masked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unmasked;
+
+impl KeySource for Unmasked {
+    const MASKED: bool = false;
+
+    #[inline]
+    fn next_key(&mut self) -> Option<MaskKey> {
+        None
+    }
+}
+
+impl<F: FnMut() -> MaskKey> KeySource for F {
+    const MASKED: bool = true;
+
+    #[inline]
+    fn next_key(&mut self) -> Option<MaskKey> {
+        Some(self())
+    }
+}
+
+/// Writes the frames that one end of a connection sends, and refuses what the other end would refuse.
+///
+/// Each method writes one frame to the front of the output and returns its length in bytes. On an error nothing has been
+/// written, and the encoder is as it was.
+///
+/// ```
+/// use wsframe::{CloseCode, CloseFrame, Encoder};
+///
+/// let mut encoder = Encoder::server();
+/// let mut out = [0; 64];
+/// let len = encoder.text(&mut out, "Hello")?;
+/// assert_eq!(&out[..len], b"\x81\x05Hello");
+///
+/// // A message in two fragments.
+/// let len = encoder.text_fragment(&mut out, "Hel", false)?;
+/// assert_eq!(&out[..len], b"\x01\x03Hel");
+/// let len = encoder.text_fragment(&mut out, "lo", true)?;
+/// assert_eq!(&out[..len], b"\x80\x02lo");
+/// # Ok::<(), wsframe::Misuse>(())
+/// ```
+#[derive(Clone)]
+pub struct Encoder<K> {
+    keys: K,
+    sequence: Sequence,
+    /// What the open message is.
+    kind: Kind,
+    rsv: Rsv,
+    /// The validator of the open text message.
+    text: Utf8Validator,
+    allowed_rsv: Rsv,
+    closed: bool,
+}
+
+impl Encoder<Unmasked> {
+    /// For a server, with the limits that [`Config::CLIENT`] sets at the other end.
+    pub const fn server() -> Encoder<Unmasked> {
+        Encoder::server_with_config(Config::preset(Role::Client))
+    }
+
+    /// For a server whose peer decodes with this configuration.
+    pub const fn server_with_config(config: Config) -> Encoder<Unmasked> {
+        Encoder::new(Unmasked, config)
+    }
+}
+
+impl<F: FnMut() -> MaskKey> Encoder<F> {
+    /// For a client, with the limits that [`Config::SERVER`] sets at the other end. `keys` is asked for the key of each
+    /// frame: see [`KeySource`].
+    pub const fn client(keys: F) -> Encoder<F> {
+        Encoder::client_with_config(keys, Config::preset(Role::Server))
+    }
+
+    /// For a client whose peer decodes with this configuration.
+    pub const fn client_with_config(keys: F, config: Config) -> Encoder<F> {
+        Encoder::new(keys, config)
+    }
+}
+
+impl<K> Encoder<K> {
+    const fn new(keys: K, config: Config) -> Encoder<K> {
+        Encoder {
+            keys,
+            sequence: Sequence::new(&config),
+            kind: Kind::Binary,
+            rsv: Rsv::NONE,
+            text: Utf8Validator::new(),
+            allowed_rsv: config.allowed_rsv,
+            closed: false,
+        }
+    }
+}
+
+/// A frame that passed every check that does not need its payload.
+struct Plan {
+    header: Header,
+    kind: Kind,
+    /// The state of the message's text behind the frame.
+    text: Utf8Validator,
+}
+
+impl<K: KeySource> Encoder<K> {
+    /// The most that a header adds to a payload, in bytes.
+    pub const MAX_OVERHEAD: usize = header::MAX_HEADER;
+
+    /// The length of a frame with so much payload, both in bytes.
+    pub const fn frame_len(payload_len: usize) -> usize {
+        payload_len.saturating_add(header::encoded_len(payload_len as u64, K::MASKED))
+    }
+
+    /// A whole text message.
+    ///
+    /// # Errors
+    /// [`Misuse`], when the peer would refuse it or `out` is too small.
+    #[inline]
+    pub fn text(&mut self, out: &mut [u8], text: &str) -> Result<usize, Misuse> {
+        let plan = self.plan(Opcode::Text, Kind::Text, Rsv::NONE, true, text.len())?;
+        self.write_data(out, plan, text.as_bytes())
+    }
+
+    /// A whole binary message.
+    ///
+    /// # Errors
+    /// [`Misuse`], when the peer would refuse it or `out` is too small.
+    #[inline]
+    pub fn binary(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, Misuse> {
+        let plan = self.plan(Opcode::Binary, Kind::Binary, Rsv::NONE, true, payload.len())?;
+        self.write_data(out, plan, payload)
+    }
+
+    /// The first fragment of a text message, or the next one of the text message that is open; the last one if `fin`.
+    ///
+    /// # Errors
+    /// [`Misuse`], when the peer would refuse it or `out` is too small.
+    pub fn text_fragment(&mut self, out: &mut [u8], text: &str, fin: bool) -> Result<usize, Misuse> {
+        // Only bytes of a proxy can have left a code point open.
+        if self.sequence.is_open() && !self.text.is_complete() {
+            return self.fragment(out, Kind::Text, Rsv::NONE, fin, text.as_bytes());
+        }
+        let plan = self.plan(self.next_opcode(Kind::Text), Kind::Text, Rsv::NONE, fin, text.len())?;
+        self.write_data(out, plan, text.as_bytes())
+    }
+
+    /// The first fragment of a message, or the next one of the message that is open; the last one if `fin`. For proxies
+    /// and extensions: text is given as bytes, which may be cut inside a code point.
+    ///
+    /// `rsv` stands on the first fragment and must be allowed by the configuration; on later ones it must be
+    /// [`Rsv::NONE`]. If it is set, the message is opaque and is not checked as text.
+    ///
+    /// # Errors
+    /// [`Misuse`], when the peer would refuse it or `out` is too small.
+    pub fn fragment(
+        &mut self,
+        out: &mut [u8],
+        kind: Kind,
+        rsv: Rsv,
+        fin: bool,
+        payload: &[u8],
+    ) -> Result<usize, Misuse> {
+        let mut plan = self.plan(self.next_opcode(kind), kind, rsv, fin, payload.len())?;
+        let opaque = !if self.sequence.is_open() { self.rsv } else { rsv }.is_empty();
+        if kind == Kind::Text && !opaque {
+            // Before anything is written: a refusal leaves the output as it was.
+            let valid = plan.text.update(payload).is_ok() && (plan.text.is_complete() || !fin);
+            if !valid {
+                return Err(Violation::TextNotUtf8.into());
+            }
+        }
+        self.write_data(out, plan, payload)
+    }
+
+    /// The header of a data frame alone, to be sent before `payload_len` bytes that the caller writes: for `writev`. Kind,
+    /// `rsv` and `fin` are as in [`Encoder::fragment`]. The caller answers for the length of the payload, for masking it
+    /// with [`Header::mask_key`], and for its UTF-8.
+    ///
+    /// # Errors
+    /// [`Misuse::Closed`] or [`Misuse::Forbidden`].
+    pub fn header(&mut self, kind: Kind, rsv: Rsv, fin: bool, payload_len: usize) -> Result<Header, Misuse> {
+        let plan = self.plan(self.next_opcode(kind), kind, rsv, fin, payload_len)?;
+        let header = plan.header.with_key(self.keys.next_key());
+        self.take(&Plan { text: Utf8Validator::new(), ..plan });
+        Ok(header)
+    }
+
+    /// A Ping, with a payload of at most 125 bytes.
+    ///
+    /// # Errors
+    /// [`Misuse`], when the payload is too long, `out` is too small or a Close was sent.
+    pub fn ping(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, Misuse> {
+        self.control(out, Opcode::Ping, payload)
+    }
+
+    /// A Pong, with a payload of at most 125 bytes: that of the Ping that it answers.
+    ///
+    /// # Errors
+    /// [`Misuse`], when the payload is too long, `out` is too small or a Close was sent.
+    pub fn pong(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, Misuse> {
+        self.control(out, Opcode::Pong, payload)
+    }
+
+    /// A Close. Nothing can be sent behind it.
+    ///
+    /// # Errors
+    /// [`Misuse`], when `out` is too small or a Close was sent before.
+    pub fn close(&mut self, out: &mut [u8], close: &CloseFrame<'_>) -> Result<usize, Misuse> {
+        if self.closed {
+            return Err(Misuse::Closed);
+        }
+        let needed = Self::frame_len(close.body_len().into());
+        let out = out.get_mut(..needed).ok_or(Misuse::BufferTooSmall { needed })?;
+        for (to, from) in out.iter_mut().zip(close.encode(self.keys.next_key()).as_ref()) {
+            *to = *from;
+        }
+        self.closed = true;
+        Ok(needed)
+    }
+
+    fn control(&mut self, out: &mut [u8], opcode: Opcode, payload: &[u8]) -> Result<usize, Misuse> {
+        if self.closed {
+            return Err(Misuse::Closed);
+        }
+        let header = Header::new(true, Rsv::NONE, opcode, None, payload.len() as u64)?;
+        self.write(out, header, payload)
+    }
+
+    /// The opcode of the next fragment of a message of this kind.
+    fn next_opcode(&self, kind: Kind) -> Opcode {
+        if self.sequence.is_open() { Opcode::Continuation } else { kind.opcode() }
+    }
+
+    /// Checks all of a data frame but its text.
+    #[inline]
+    fn plan(&self, opcode: Opcode, kind: Kind, rsv: Rsv, fin: bool, len: usize) -> Result<Plan, Misuse> {
+        if self.closed {
+            return Err(Misuse::Closed);
+        }
+        // A message goes on as the kind that it began as.
+        if opcode == Opcode::Continuation && kind != self.kind {
+            return Err(Violation::ContinuationExpected.into());
+        }
+        if !self.allowed_rsv.contains(rsv) {
+            return Err(Violation::ReservedBits.into());
+        }
+        let header = Header::new(fin, rsv, opcode, None, len as u64)?;
+        self.sequence.check_order(opcode)?;
+        self.sequence.check_len(len as u64)?;
+        let text = if opcode == Opcode::Continuation { self.text } else { Utf8Validator::new() };
+        Ok(Plan { header, kind, text })
+    }
+
+    #[inline]
+    fn write_data(&mut self, out: &mut [u8], plan: Plan, payload: &[u8]) -> Result<usize, Misuse> {
+        let written = self.write(out, plan.header, payload)?;
+        self.take(&plan);
+        Ok(written)
+    }
+
+    /// The frame was sent.
+    #[inline]
+    fn take(&mut self, plan: &Plan) {
+        if !self.sequence.is_open() {
+            (self.kind, self.rsv) = (plan.kind, plan.header.rsv());
+        }
+        self.text = plan.text;
+        self.sequence.begin_frame(plan.header.payload_len());
+        if plan.header.fin() {
+            self.sequence.end_message();
+        }
+    }
+
+    /// Writes a frame: header, then payload, masked while it is copied.
+    #[inline]
+    fn write(&mut self, out: &mut [u8], header: Header, payload: &[u8]) -> Result<usize, Misuse> {
+        let needed = Self::frame_len(payload.len());
+        let out = out.get_mut(..needed).ok_or(Misuse::BufferTooSmall { needed })?;
+        let (head, body) = out.split_at_mut(needed - payload.len());
+        let key = self.keys.next_key();
+        for (to, from) in head.iter_mut().zip(header.with_key(key).encode().as_ref()) {
+            *to = *from;
+        }
+        match key {
+            Some(key) => mask::xor_to(payload, body, key),
+            None => body.copy_from_slice(payload),
+        }
+        Ok(needed)
+    }
+}
+
+impl<K> fmt::Debug for Encoder<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoder")
+            .field("in_message", &self.sequence.is_open())
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,44 @@
+#![doc = include_str!("lib.md")]
+#![no_std]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+#[cfg(feature = "alloc")]
+mod assembler;
+mod close;
+mod close_frame;
+mod config;
+mod cpu;
+mod decoder;
+mod encoder;
+mod event;
+mod header;
+mod machine;
+mod mask;
+mod misuse;
+mod opcode;
+mod payload;
+mod role;
+mod sequence;
+mod utf8;
+mod violation;
+
+#[cfg(feature = "alloc")]
+pub use crate::assembler::{Assembler, Incoming};
+pub use crate::close::{CloseCode, CloseCodeError, Reconnect, Sender};
+pub use crate::close_frame::{CloseFrame, ControlFrame};
+pub use crate::config::Config;
+pub use crate::decoder::Decoder;
+pub use crate::encoder::{Encoder, KeySource, Unmasked};
+#[cfg(feature = "alloc")]
+pub use crate::event::Message;
+pub use crate::event::{Close, Control, Data, Event};
+pub use crate::header::{Header, HeaderBytes, HeaderError};
+pub use crate::machine::State;
+pub use crate::mask::{Mask, MaskKey};
+pub use crate::misuse::Misuse;
+pub use crate::opcode::{Kind, Opcode, Rsv};
+pub use crate::role::Role;
+pub use crate::utf8::{Utf8Error, Utf8Validator};
+pub use crate::violation::{Error, Violation};

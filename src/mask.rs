@@ -1,0 +1,275 @@
+//! XOR with a key of four bytes, at any phase (RFC 6455 §5.3).
+//!
+//! One loop body serves payloads that are unmasked where they lie and payloads that are copied, on every architecture;
+//! it is compiled again for each instruction set that pays. While the bytes are in registers it sees whether all of
+//! them are ASCII.
+
+use core::fmt;
+#[cfg(feature = "alloc")]
+use core::mem::MaybeUninit;
+
+#[cfg(target_arch = "x86_64")]
+use crate::cpu;
+
+/// A masking key, in the order in which it stands in the header.
+pub type MaskKey = [u8; 4];
+
+/// The mask of one payload, which may come in pieces: each piece goes on where the last one ended.
+///
+/// Masking and unmasking are the same operation.
+///
+/// ```
+/// use wsframe::Mask;
+///
+/// // "Hello", as in RFC 6455 §5.7, in two pieces.
+/// let mut payload = [0x7f, 0x9f, 0x4d, 0x51, 0x58];
+/// let mut mask = Mask::new([0x37, 0xfa, 0x21, 0x3d]);
+/// let (first, second) = payload.split_at_mut(3);
+/// mask.apply(first);
+/// mask.apply(second);
+/// assert_eq!(&payload, b"Hello");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Mask {
+    /// The key as it falls on the next byte.
+    key: MaskKey,
+}
+
+impl Mask {
+    /// The mask of a payload from its first byte.
+    pub const fn new(key: MaskKey) -> Mask {
+        Mask { key }
+    }
+
+    /// Masks or unmasks the next bytes of the payload.
+    #[inline]
+    pub fn apply(&mut self, piece: &mut [u8]) {
+        xor(piece, self.key);
+        self.key = advance(self.key, piece.len());
+    }
+}
+
+/// Hides the key: with it, who reads the log could read what the mask protects.
+impl fmt::Debug for Mask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mask").finish_non_exhaustive()
+    }
+}
+
+/// The key as it falls on the byte `by` bytes further.
+#[inline]
+pub(crate) fn advance(key: MaskKey, by: usize) -> MaskKey {
+    // In memory order, a turn to the left is a turn to the right of a little-endian number.
+    u32::from_le_bytes(key).rotate_right(8 * (by % 4) as u32).to_le_bytes()
+}
+
+/// XORs `bytes` with the key; tells whether the result is all ASCII.
+#[inline]
+#[expect(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+pub(crate) fn xor(bytes: &mut [u8], key: MaskKey) -> bool {
+    let at = bytes.as_mut_ptr();
+    // SAFETY: `bytes` is valid for reads and writes of its length, and source and destination are the same.
+    unsafe { xor_raw(at, at, bytes.len(), key) }
+}
+
+/// Writes `from` XOR the key to the front of `to`, whose bytes then are initialized; tells whether the result is all ASCII. Nothing is written, and the
+/// answer is `None`, when `to` is shorter than `from`.
+#[inline]
+#[expect(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+#[cfg(feature = "alloc")]
+pub(crate) fn xor_copy(from: &[u8], to: &mut [MaybeUninit<u8>], key: MaskKey) -> Option<bool> {
+    let to = to.get_mut(..from.len())?;
+    // SAFETY: `from` is valid for reads of its length, `to` has that length and is valid for writes, and a shared and
+    // an exclusive borrow do not overlap.
+    Some(unsafe { xor_raw(from.as_ptr(), to.as_mut_ptr().cast(), from.len(), key) })
+}
+
+/// Writes `from` XOR the key to the front of `to`, as much of it as both have.
+#[inline]
+#[expect(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+pub(crate) fn xor_to(from: &[u8], to: &mut [u8], key: MaskKey) {
+    let len = from.len().min(to.len());
+    // SAFETY: `from` is valid for reads and `to` for writes of `len`, and a shared and an exclusive borrow do not overlap.
+    unsafe { xor_raw(from.as_ptr(), to.as_mut_ptr(), len, key) };
+}
+
+/// # Safety
+/// `from` must be valid for reads of `len` bytes, and `to` for writes of as many. They may be the same; if they overlap
+/// otherwise, `to` must be below `from`.
+#[inline]
+#[expect(unsafe_code, reason = "pointers that may be the same")]
+unsafe fn xor_raw(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
+    if len <= 64 {
+        // SAFETY: as the caller's.
+        return unsafe { xor_short(from, to, len, key) };
+    }
+    #[cfg(target_arch = "x86_64")]
+    if cpu::avx2() {
+        // SAFETY: as the caller's; the CPU and the operating system support AVX2.
+        return unsafe { xor_avx2(from, to, len, key) };
+    }
+    // SAFETY: as the caller's.
+    unsafe { xor_baseline(from, to, len, key) }
+}
+
+/// # Safety
+/// As [`xor_raw`]; the CPU and the operating system must support AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[expect(unsafe_code, reason = "compiled for an instruction set")]
+unsafe fn xor_avx2(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
+    // SAFETY: as the caller's.
+    unsafe { xor_blocks(from, to, len, key) }
+}
+
+/// # Safety
+/// As [`xor_raw`].
+#[expect(unsafe_code, reason = "pointers that may be the same")]
+unsafe fn xor_baseline(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
+    // SAFETY: as the caller's.
+    unsafe { xor_blocks(from, to, len, key) }
+}
+
+/// Any length, 128 bytes a step; vectorised for whatever the caller is compiled for.
+///
+/// # Safety
+/// As [`xor_raw`].
+#[inline(always)]
+#[expect(unsafe_code, reason = "pointers that may be the same")]
+unsafe fn xor_blocks(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
+    type Block = [u64; 16];
+    let key64 = word(key);
+    let mut seen: Block = [0; 16];
+    let mut at = 0;
+    while len - at >= size_of::<Block>() {
+        // SAFETY: `at..at + 128` is within the caller's `len` bytes. The block is read whole before it is written, and
+        // what is written at or below `at` has been read.
+        unsafe {
+            let mut block = from.add(at).cast::<Block>().read_unaligned();
+            for (word, seen) in block.iter_mut().zip(&mut seen) {
+                *word ^= key64;
+                *seen |= *word;
+            }
+            to.add(at).cast::<Block>().write_unaligned(block);
+        }
+        at += size_of::<Block>();
+    }
+    let mut ascii = is_ascii(seen.into_iter().fold(0, |all, word| all | word));
+    while at < len {
+        let n = (len - at).min(64);
+        // SAFETY: `at..at + n` is within the caller's `len` bytes, and the same order of reads and writes holds.
+        ascii &= unsafe { xor_short(from.add(at), to.add(at), n, key) };
+        at += n;
+    }
+    ascii
+}
+
+/// At most 64 bytes: two words that overlap in the middle, both read before either is written.
+///
+/// # Safety
+/// As [`xor_raw`]; `len` must be at most 64.
+#[inline(always)]
+#[expect(unsafe_code, reason = "pointers that may be the same")]
+unsafe fn xor_short(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
+    /// # Safety
+    /// As [`xor_raw`]; `len` must be from `8 * N` to `16 * N`.
+    #[inline(always)]
+    unsafe fn two<const N: usize>(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
+        let last = len - 8 * N;
+        let (key_a, key_b) = (word(key), word(advance(key, last)));
+        // SAFETY: both words lie within the caller's `len` bytes, and both are read before one is written.
+        unsafe {
+            let mut a = from.cast::<[u64; N]>().read_unaligned();
+            let mut b = from.add(last).cast::<[u64; N]>().read_unaligned();
+            let mut seen = 0;
+            for (a, b) in a.iter_mut().zip(&mut b) {
+                *a ^= key_a;
+                *b ^= key_b;
+                seen |= *a | *b;
+            }
+            to.cast::<[u64; N]>().write_unaligned(a);
+            to.add(last).cast::<[u64; N]>().write_unaligned(b);
+            is_ascii(seen)
+        }
+    }
+    // SAFETY: each arm has the length that it needs.
+    unsafe {
+        match len {
+            32.. => two::<4>(from, to, len, key),
+            16.. => two::<2>(from, to, len, key),
+            8.. => two::<1>(from, to, len, key),
+            _ => {
+                let mut seen = 0;
+                for (i, key) in (0..len).zip(key.into_iter().cycle()) {
+                    let byte = from.add(i).read() ^ key;
+                    to.add(i).write(byte);
+                    seen |= byte;
+                }
+                seen < 0x80
+            }
+        }
+    }
+}
+
+/// The key twice, as a word of memory.
+#[inline(always)]
+fn word(key: MaskKey) -> u64 {
+    u64::from(u32::from_ne_bytes(key)) * 0x0000_0001_0000_0001
+}
+
+/// Whether no byte of the word has its top bit set.
+#[inline(always)]
+fn is_ascii(word: u64) -> bool {
+    word & 0x8080_8080_8080_8080 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    extern crate std;
+    use std::vec::Vec;
+
+    /// Every length, phase and alignment of every path, against one byte at a time.
+    #[test]
+    fn every_path_equals_the_naive_loop() {
+        type Path = unsafe fn(*const u8, *mut u8, usize, MaskKey) -> bool;
+        let mut paths: Vec<Path> = Vec::from([xor_raw as Path, xor_baseline as Path]);
+        #[cfg(target_arch = "x86_64")]
+        if cpu::avx2() {
+            paths.push(xor_avx2);
+        }
+        let key = [0x81, 0x42, 0x24, 0x18];
+        for len in (0..300).chain([1000, 4096, 65_537]) {
+            for phase in 0..4 {
+                let key = advance(key, phase);
+                for align in [0, 1, 3, 7, 31] {
+                    for high in [None, Some(0), Some(len / 2), len.checked_sub(1)] {
+                        let mut plain: Vec<u8> = (0..len).map(|i| (i * 7 % 128) as u8).collect();
+                        if let Some(byte) = high.and_then(|high| plain.get_mut(high)) {
+                            *byte |= 0x80;
+                        }
+                        let masked: Vec<u8> = (0..align + len)
+                            .map(|i| if i < align { 0 } else { plain[i - align] ^ key[(i - align) % 4] })
+                            .collect();
+                        for path in &paths {
+                            let mut buffer = masked.clone();
+                            let at = buffer[align..].as_mut_ptr();
+                            // SAFETY: `at` is valid for `len` bytes; the paths are those that this CPU has.
+                            #[expect(unsafe_code, reason = "the paths are unsafe functions")]
+                            let ascii = unsafe { path(at, at, len, key) };
+                            assert_eq!(buffer[align..], plain[..], "length {len}, phase {phase}, alignment {align}");
+                            assert_eq!(ascii, plain.is_ascii(), "length {len}, phase {phase}, alignment {align}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn copying_needs_room() {
+        let mut to = [MaybeUninit::new(7); 3];
+        assert_eq!(xor_copy(&[1, 2, 3, 4], &mut to, [0; 4]), None);
+        assert_eq!(xor_copy(&[1, 2, 0x83], &mut to, [0; 4]), Some(false));
+    }
+}

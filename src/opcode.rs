@@ -1,0 +1,115 @@
+//! What the first byte of a frame says: the six opcodes of RFC 6455 §5.2, the kinds of message they make, and the
+//! three bits reserved for extensions.
+
+use core::fmt;
+use core::ops::BitOr;
+
+/// What a frame is (RFC 6455 §5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Opcode {
+    /// A further fragment of the open message.
+    Continuation = 0x0,
+    /// A text message, or its first fragment.
+    Text = 0x1,
+    /// A binary message, or its first fragment.
+    Binary = 0x2,
+    /// Start of the closing handshake.
+    Close = 0x8,
+    /// A request to answer with a Pong.
+    Ping = 0x9,
+    /// The answer to a Ping, or a sign of life.
+    Pong = 0xA,
+}
+
+impl Opcode {
+    /// The opcode of this value, or `None` for the reserved ones (0x3–0x7, 0xB–0xF and what is not four bits).
+    pub const fn from_u8(value: u8) -> Option<Opcode> {
+        Some(match value {
+            0x0 => Opcode::Continuation,
+            0x1 => Opcode::Text,
+            0x2 => Opcode::Binary,
+            0x8 => Opcode::Close,
+            0x9 => Opcode::Ping,
+            0xA => Opcode::Pong,
+            _ => return None,
+        })
+    }
+
+    /// Whether this is Close, Ping or Pong: frames of at most 125 bytes of payload, never fragmented, allowed between
+    /// the fragments of a message (§5.5).
+    pub const fn is_control(self) -> bool {
+        self as u8 & 0x8 != 0
+    }
+}
+
+/// The two kinds of message (RFC 6455 §5.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// Bytes.
+    Binary,
+}
+
+impl Kind {
+    /// The opcode of the first frame of such a message.
+    pub const fn opcode(self) -> Opcode {
+        match self {
+            Kind::Text => Opcode::Text,
+            Kind::Binary => Opcode::Binary,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Text => "text",
+            Kind::Binary => "binary",
+        })
+    }
+}
+
+/// A set of the three header bits that are reserved for extensions (RFC 6455 §5.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Rsv(u8);
+
+impl Rsv {
+    /// No bit.
+    pub const NONE: Rsv = Rsv(0);
+    /// The first bit, 0x40 of a frame's first byte: a compressed message under permessage-deflate (RFC 7692).
+    pub const RSV1: Rsv = Rsv(0x40);
+    /// The second bit, 0x20 of a frame's first byte.
+    pub const RSV2: Rsv = Rsv(0x20);
+    /// The third bit, 0x10 of a frame's first byte.
+    pub const RSV3: Rsv = Rsv(0x10);
+
+    /// The bits set in the first byte of a frame; the other bits of that byte are ignored.
+    pub const fn from_first_byte(byte: u8) -> Rsv {
+        Rsv(byte & 0x70)
+    }
+
+    /// The bits where they stand in the first byte of a frame: a subset of 0x70.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Whether no bit is set.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether each bit of `other` is set in `self`.
+    pub const fn contains(self, other: Rsv) -> bool {
+        other.0 & !self.0 == 0
+    }
+}
+
+impl BitOr for Rsv {
+    type Output = Rsv;
+
+    fn bitor(self, other: Rsv) -> Rsv {
+        Rsv(self.0 | other.0)
+    }
+}

@@ -1,0 +1,88 @@
+//! The fragmentation automaton of RFC 6455 §5.4, with the limits that count over a message. Blind to role, so that the
+//! decoder and the encoder hold to the same rules.
+
+use crate::config::Config;
+use crate::opcode::Opcode;
+use crate::violation::Violation;
+
+/// Where in a message the stream is, between two frames or inside one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sequence {
+    /// The payload that the frames of the open message declared so far, in bytes.
+    message_len: u64,
+    max_message_len: u64,
+    max_frame_len: u64,
+    /// The frames of the open message so far; 0 when none is open.
+    fragments: u32,
+    max_fragments: u32,
+}
+
+impl Sequence {
+    pub(crate) const fn new(config: &Config) -> Sequence {
+        Sequence {
+            message_len: 0,
+            max_message_len: config.max_message_len,
+            max_frame_len: config.max_frame_len,
+            fragments: 0,
+            max_fragments: config.max_fragments,
+        }
+    }
+
+    /// Whether a message has begun and not ended.
+    #[inline]
+    pub(crate) const fn is_open(&self) -> bool {
+        self.fragments != 0
+    }
+
+    /// The frames of the open message so far.
+    #[inline]
+    pub(crate) const fn fragments(&self) -> u32 {
+        self.fragments
+    }
+
+    /// The payload that the frames of the open message declared so far, in bytes.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn message_len(&self) -> u64 {
+        self.message_len
+    }
+
+    /// May a frame of this opcode come now?
+    #[inline]
+    pub(crate) fn check_order(&self, opcode: Opcode) -> Result<(), Violation> {
+        match opcode {
+            // "Control frames MAY be injected in the middle of a fragmented message."
+            Opcode::Close | Opcode::Ping | Opcode::Pong => Ok(()),
+            Opcode::Continuation if !self.is_open() => Err(Violation::ContinuationUnexpected),
+            // "The fragments of one message MUST NOT be interleaved between the fragments of another message."
+            Opcode::Text | Opcode::Binary if self.is_open() => Err(Violation::ContinuationExpected),
+            _ if self.fragments >= self.max_fragments => Err(Violation::TooManyFragments),
+            _ => Ok(()),
+        }
+    }
+
+    /// May a data frame of this length, in bytes, come now?
+    #[inline]
+    pub(crate) fn check_len(&self, len: u64) -> Result<(), Violation> {
+        if len > self.max_frame_len {
+            Err(Violation::FrameTooLong)
+        } else if len > self.max_message_len.saturating_sub(self.message_len) {
+            Err(Violation::MessageTooLong)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Takes a data frame that passed both checks.
+    #[inline]
+    pub(crate) fn begin_frame(&mut self, len: u64) {
+        self.fragments += 1;
+        self.message_len += len;
+    }
+
+    /// The message is over.
+    #[inline]
+    pub(crate) fn end_message(&mut self) {
+        self.fragments = 0;
+        self.message_len = 0;
+    }
+}

@@ -1,0 +1,189 @@
+//! Incremental UTF-8 validation: can the text so far still become valid, and at which byte did it fail?
+//!
+//! Between pieces, what is left of an open code point is one byte of automaton state: which bytes may come next
+//! (Unicode, Table 3-7; RFC 3629 §4). Inside a piece, `simdutf8` decides over all that ends on a code point; it does not
+//! say where it failed, so the automaton walks once more over a piece that is refused.
+
+use core::fmt;
+
+#[cfg(target_arch = "x86_64")]
+use crate::cpu;
+
+/// Validates UTF-8 that comes in pieces, cut anywhere.
+///
+/// ```
+/// use wsframe::Utf8Validator;
+///
+/// let mut text = Utf8Validator::new();
+/// text.update(b"na\xc3")?;
+/// assert!(!text.is_complete());
+/// text.update(b"\xafve")?;
+/// assert!(text.is_complete());
+///
+/// // 0xED may not be followed by 0xA0: that would be a surrogate.
+/// assert_eq!(text.update(b"abc\xed\xa0\x80").unwrap_err().index(), 4);
+/// # Ok::<(), wsframe::Utf8Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Utf8Validator(Expect);
+
+/// Which byte may come next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Expect {
+    /// The first byte of a code point.
+    #[default]
+    Start,
+    /// The last byte: 80–BF.
+    Last,
+    /// Two more: 80–BF each.
+    Two,
+    /// Three more: 80–BF each.
+    Three,
+    /// After E0: A0–BF, then one more (less would be an overlong form).
+    AfterE0,
+    /// After ED: 80–9F, then one more (more would be a surrogate).
+    AfterEd,
+    /// After F0: 90–BF, then two more (less would be an overlong form).
+    AfterF0,
+    /// After F4: 80–8F, then two more (more would be above U+10FFFF).
+    AfterF4,
+    /// None: the text is broken.
+    Nothing,
+}
+
+impl Expect {
+    #[inline]
+    fn then(self, byte: u8) -> Expect {
+        match (self, byte) {
+            (Expect::Start, 0x00..=0x7f) => Expect::Start,
+            (Expect::Start, 0xc2..=0xdf) => Expect::Last,
+            (Expect::Start, 0xe0) => Expect::AfterE0,
+            (Expect::Start, 0xed) => Expect::AfterEd,
+            (Expect::Start, 0xe1..=0xef) => Expect::Two,
+            (Expect::Start, 0xf0) => Expect::AfterF0,
+            (Expect::Start, 0xf1..=0xf3) => Expect::Three,
+            (Expect::Start, 0xf4) => Expect::AfterF4,
+            (Expect::Last, 0x80..=0xbf) => Expect::Start,
+            (Expect::Two, 0x80..=0xbf) => Expect::Last,
+            (Expect::Three, 0x80..=0xbf) => Expect::Two,
+            (Expect::AfterE0, 0xa0..=0xbf) => Expect::Last,
+            (Expect::AfterEd, 0x80..=0x9f) => Expect::Last,
+            (Expect::AfterF0, 0x90..=0xbf) => Expect::Two,
+            (Expect::AfterF4, 0x80..=0x8f) => Expect::Two,
+            _ => Expect::Nothing,
+        }
+    }
+}
+
+impl Utf8Validator {
+    /// No text yet, which is valid.
+    pub const fn new() -> Utf8Validator {
+        Utf8Validator(Expect::Start)
+    }
+
+    /// Takes the next piece of the text; `Ok` means that it can still become valid.
+    ///
+    /// # Errors
+    /// [`Utf8Error`] tells the first byte after which the text cannot become valid, whatever follows. From then on every
+    /// piece that is not empty fails at its first byte.
+    #[inline]
+    pub fn update(&mut self, piece: &[u8]) -> Result<(), Utf8Error> {
+        let mut rest = piece;
+        while self.0 != Expect::Start {
+            let Some((byte, after)) = rest.split_first() else { return Ok(()) };
+            self.walk(core::slice::from_ref(byte), piece.len() - rest.len())?;
+            rest = after;
+        }
+        let at = piece.len() - rest.len();
+        let bulk_len = rest.len() - open_len(rest);
+        match rest.split_at_checked(bulk_len) {
+            Some((bulk, open)) if is_valid(bulk) => self.walk(open, at + bulk_len),
+            _ => self.walk(rest, at),
+        }
+    }
+
+    /// Whether the text so far is valid as it stands: no code point is open, and no error was found.
+    #[inline]
+    pub const fn is_complete(&self) -> bool {
+        matches!(self.0, Expect::Start)
+    }
+
+    /// Takes bytes one by one; the first of them stands at index `at` of the piece.
+    fn walk(&mut self, bytes: &[u8], at: usize) -> Result<(), Utf8Error> {
+        for (i, byte) in bytes.iter().enumerate() {
+            self.0 = self.0.then(*byte);
+            if self.0 == Expect::Nothing {
+                return Err(Utf8Error { index: at + i });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many bytes at the end of `text` are the beginning of a code point whose rest is not there: 0 to 3.
+#[inline]
+fn open_len(text: &[u8]) -> usize {
+    for (back, byte) in (1..=3).zip(text.iter().rev()) {
+        let len = match byte {
+            0x80..=0xbf => continue,
+            0xc0..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0.. => 4,
+            _ => 0,
+        };
+        return if len > back { back } else { 0 };
+    }
+    0
+}
+
+/// Whether `text` is valid UTF-8 from its first to its last byte.
+#[inline]
+pub(crate) fn is_valid(text: &[u8]) -> bool {
+    // Below this length a kernel costs more than it saves.
+    if text.len() < 64 {
+        return core::str::from_utf8(text).is_ok();
+    }
+    is_valid_long(text)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "kernels that need an instruction set")]
+fn is_valid_long(text: &[u8]) -> bool {
+    use simdutf8::basic::imp::x86;
+    if cpu::avx2() {
+        // SAFETY: the CPU and the operating system support AVX2.
+        unsafe { x86::avx2::validate_utf8(text).is_ok() }
+    } else if cpu::sse42() {
+        // SAFETY: the CPU supports SSE4.2.
+        unsafe { x86::sse42::validate_utf8(text).is_ok() }
+    } else {
+        core::str::from_utf8(text).is_ok()
+    }
+}
+
+/// The kernel that the target's features allow at compile time.
+#[cfg(not(target_arch = "x86_64"))]
+fn is_valid_long(text: &[u8]) -> bool {
+    simdutf8::basic::from_utf8(text).is_ok()
+}
+
+/// Text that cannot become valid UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Utf8Error {
+    index: usize,
+}
+
+impl Utf8Error {
+    /// The index in the piece of the byte that decided.
+    pub const fn index(&self) -> usize {
+        self.index
+    }
+}
+
+impl fmt::Display for Utf8Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not UTF-8 from byte {} of this piece", self.index)
+    }
+}
+
+impl core::error::Error for Utf8Error {}
