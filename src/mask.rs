@@ -239,7 +239,7 @@ mod tests {
             paths.push(xor_avx2);
         }
         let key = [0x81, 0x42, 0x24, 0x18];
-        for len in (0..300).chain([1000, 4096, 65_537]) {
+        for len in (0_usize..300).chain([1000, 4096, 65_537]) {
             for phase in 0..4 {
                 let key = advance(key, phase);
                 for align in [0, 1, 3, 7, 31] {

@@ -1,1 +1,87 @@
-fn main() {}
+//! C8: the work grows with the bytes, for any split. Instructions are counted by valgrind, so that the result does not
+//! depend on what else the machine does.
+
+use std::env;
+use std::hint::black_box;
+use std::process::{Command, ExitCode};
+
+use wsframe::{Assembler, Decoder, Role};
+
+/// What is decoded, by name: payload bytes to a stream of about that size.
+type Case = (&'static str, fn(usize) -> Vec<u8>);
+
+const CASES: [Case; 5] = [
+    ("one text message", |n| frame(0x81, &"aé€𝄞".as_bytes().repeat(n / 10))),
+    ("one binary message", |n| frame(0x82, &vec![0xaa; n])),
+    ("one text message that is broken at its end", |n| frame(0x81, &[&vec![b'a'; n][..], b"\xff"].concat())),
+    ("empty fragments", |n| [frame(0x01, b""), frame(0x00, b"").repeat(n / 6)].concat()),
+    ("small messages and pings", |n| [frame(0x81, b"hello"), frame(0x89, b"ping")].concat().repeat(n / 21)),
+];
+
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match payload.len() {
+        len @ 0..126 => frame.push(0x80 | len as u8),
+        len @ 126..0x1_0000 => frame.extend([&[0xfe][..], &(len as u16).to_be_bytes()].concat()),
+        len => frame.extend([&[0xff][..], &(len as u64).to_be_bytes()].concat()),
+    }
+    frame.extend([0; 4]);
+    frame.extend(payload);
+    frame
+}
+
+fn work(case: usize, payload: usize, piece: usize, assemble: bool) {
+    let mut stream = CASES[case].1(payload);
+    let (mut decoder, mut assembler) = (Decoder::new(Role::Server), Assembler::new(Role::Server));
+    for piece in stream.chunks_mut(piece) {
+        let _ = if assemble {
+            assembler.for_each(piece, |event| _ = black_box(event))
+        } else {
+            decoder.for_each(piece, |event| _ = black_box(event))
+        };
+    }
+}
+
+/// Instructions of this program when it does that work.
+fn instructions(arguments: [usize; 4]) -> u64 {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(env::current_exe().unwrap())
+        .arg("--work")
+        .args(arguments.map(|argument| argument.to_string()))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    let line = text.lines().find(|line| line.contains("Collected :")).unwrap_or_else(|| panic!("{text}"));
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    if arguments.first().is_some_and(|argument| argument == "--work") {
+        let [case, payload, piece, assemble] = [1, 2, 3, 4].map(|i| arguments[i].parse().unwrap());
+        work(case, payload, piece, assemble == 1);
+        return ExitCode::SUCCESS;
+    }
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        println!("linear_work: SKIPPED: valgrind, which counts the instructions, is not installed");
+        return if env::var_os("CI").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    }
+    for (case, (name, _)) in CASES.iter().enumerate() {
+        for (piece, size) in [(1, 4000), (1460, 100_000), (usize::MAX, 100_000)] {
+            for assemble in [false, true] {
+                let [once, twice] = [1, 2].map(|times| instructions([case, times * size, piece, assemble.into()]));
+                let how = if assemble { "assembler" } else { "decoder" };
+                let pieces = if piece == usize::MAX { "whole".to_owned() } else { format!("in pieces of {piece}") };
+                println!(
+                    "linear_work: {name}, {pieces}, {how}: {once} instructions for {size} bytes, {twice} for twice that"
+                );
+                // If some of it were quadratic, this would tend to four times.
+                assert!(twice <= once * 21 / 10, "twice the bytes cost more than 2.1 times the work");
+            }
+        }
+    }
+    println!("linear_work: ok");
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,109 @@
+//! Drives the codec over bytes that the compiler cannot know, with a panic handler that calls a symbol that exists
+//! nowhere: if any panic could be reached, this program would not link.
+//!
+//! It decodes standard input with both roles, encodes what it decoded for the other end, and writes the result to
+//! standard output, so that nothing of it can be optimized away.
+
+#![no_std]
+#![no_main]
+
+mod host;
+
+use wsframe::{
+    CloseCode, CloseFrame, Config, Decoder, Encoder, Event, Header, KeySource, Kind, Mask, Role, Rsv, Utf8Validator,
+};
+
+unsafe extern "C" {
+    fn wsframe_a_panic_is_reachable() -> !;
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // SAFETY: never called: the symbol does not exist.
+    unsafe { wsframe_a_panic_is_reachable() }
+}
+
+fn run() {
+    let mut input = [0; 4096];
+    let mut copy = [0; 4096];
+    loop {
+        let len = host::read(&mut input);
+        let Some(bytes) = input.get_mut(..len).filter(|bytes| !bytes.is_empty()) else { return };
+        #[cfg(feature = "reachable-panic")]
+        host::write(&[bytes[bytes[0] as usize]]);
+        for (to, from) in copy.iter_mut().zip(bytes.iter()) {
+            *to = *from;
+        }
+        pieces(bytes);
+        let server = Config::SERVER.max_message_len(1 << 20).max_fragments(3).allowed_rsv(Rsv::RSV1 | Rsv::RSV3);
+        connection(Decoder::with_config(Role::Server, server), Encoder::server(), bytes);
+        let keys = || host::random_key();
+        connection(Decoder::new(Role::Client), Encoder::client(keys), copy.get_mut(..len).unwrap_or_default());
+    }
+}
+
+/// What can be used apart from a connection.
+fn pieces(bytes: &[u8]) {
+    let mut text = Utf8Validator::new();
+    let (Ok(()) | Err(_)) = text.update(bytes).map_err(|error| host::write(&error.index().to_le_bytes()));
+    for role in [Role::Server, Role::Client] {
+        if let Ok(Some((header, len))) = Header::parse(bytes, role, Rsv::RSV2) {
+            host::write(header.encode().as_ref());
+            host::write(bytes.get(len..).unwrap_or_default());
+        }
+    }
+    if let Ok(close) = CloseFrame::parse(bytes) {
+        host::write(close.reply().encode(Some(host::random_key())).as_ref());
+        host::write(close.reason().as_bytes());
+    }
+    if let (Some(code), Ok(reason)) = (bytes.first_chunk(), str::from_utf8(bytes))
+        && let Ok(code) = CloseCode::new(u16::from_be_bytes(*code))
+        && let Ok(close) = CloseFrame::new(code, reason)
+    {
+        host::write(close.encode(None).as_ref());
+        host::write(code.meaning().as_bytes());
+    }
+}
+
+/// Decodes `input` and sends everything back, into an output of a size that the input chooses.
+fn connection<K: KeySource>(mut decoder: Decoder, mut encoder: Encoder<K>, input: &mut [u8]) {
+    let mut out = [0; 5000];
+    let size = input.first().map_or(0, |byte| usize::from(*byte) * 20).min(out.len());
+    let (out, _) = out.split_at_mut(size);
+    let mut mask = Mask::new(host::random_key());
+    let (first, second) = input.split_at_mut(size.min(input.len()));
+    for mut piece in [first, second] {
+        loop {
+            let written = match decoder.decode(&mut piece) {
+                Ok(None) => break,
+                Err(error) => {
+                    host::write(&error.offset().to_le_bytes());
+                    host::write(error.violation().reason().as_bytes());
+                    encoder.close(out, &error.violation().close_frame())
+                }
+                Ok(Some(Event::Data(data))) => {
+                    host::write(data.text().unwrap_or_default().as_bytes());
+                    let (kind, rsv, fin) = (data.kind(), data.rsv(), data.ends_message());
+                    let payload = data.into_payload();
+                    mask.apply(payload);
+                    let _ = encoder.header(kind, Rsv::NONE, false, payload.len());
+                    let _ = encoder.binary(out, payload);
+                    let _ = encoder.text_fragment(out, str::from_utf8(payload).unwrap_or_default(), fin);
+                    let _ = encoder.text(out, str::from_utf8(payload).unwrap_or_default());
+                    let _ = encoder.fragment(out, Kind::Text, Rsv::NONE, fin, payload);
+                    encoder.fragment(out, kind, rsv, fin, payload)
+                }
+                Ok(Some(Event::Ping(ping))) => encoder.pong(out, ping.payload()),
+                Ok(Some(Event::Pong(pong))) => encoder.ping(out, pong.payload()),
+                Ok(Some(Event::Close(close))) => encoder.close(out, &close.reply()),
+            };
+            host::write(decoder.control_payload());
+            match written {
+                Ok(len) => host::write(out.get(..len).unwrap_or_default()),
+                Err(_) if decoder.position() > 1 << 40 => return,
+                Err(_) => break,
+            }
+        }
+    }
+    host::write(&[decoder.state() as u8]);
+}
