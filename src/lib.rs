@@ -4,6 +4,11 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+/// The examples of the README are tests too.
+#[cfg(all(doctest, feature = "alloc"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(feature = "alloc")]
 mod assembler;
 mod close;
