@@ -142,19 +142,12 @@ impl Assembler {
                 Found::Data(piece) => piece,
             };
             let (payload, rest) = split(rest, piece.len);
-            *input = rest;
             if payload::make_room(&mut self.buffer, payload.len(), self.machine.declared_len()).is_err() {
                 let last = self.machine.position().saturating_sub(1);
-                *input = &mut [];
                 return Err(self.machine.fail(Violation::MessageTooLong, last));
             }
-            let part = match self.machine.payload(&piece, |pass| pass.append(payload, &mut self.buffer)) {
-                Ok(part) => part,
-                Err(error) => {
-                    *input = &mut [];
-                    return Err(error);
-                }
-            };
+            let part = self.machine.payload(&piece, |pass| pass.append(payload, &mut self.buffer))?;
+            *input = rest;
             if part.starts_message {
                 self.offset = part.offset;
             }

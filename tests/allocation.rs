@@ -1,7 +1,8 @@
 //! C7: the decoder and the encoder never allocate, and nobody reserves on a header's word.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::Cell;
+use std::alloc::System;
 
 use wsframe::{Assembler, CloseFrame, Config, Decoder, Encoder, Event, Incoming, Role};
 

@@ -144,7 +144,6 @@ fn a_key_is_drawn_for_each_frame_that_is_written_and_for_no_other() {
     assert_eq!(out[..8], *b"\x81\x82\x01\x00\x00\x00\x00\x01");
     assert_eq!(e.close(&mut out, &CloseFrame::EMPTY), Ok(6));
     assert_eq!(out[..6], *b"\x88\x80\x02\x00\x00\x00");
-    drop(e);
     assert_eq!(drawn, 2);
 }
 

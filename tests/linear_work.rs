@@ -1,8 +1,8 @@
 //! C8: the work grows with the bytes, for any split. Instructions are counted by valgrind, so that the result does not
 //! depend on what else the machine does.
 
+use core::hint::black_box;
 use std::env;
-use std::hint::black_box;
 use std::process::{Command, ExitCode};
 
 use wsframe::{Assembler, Decoder, Role};

@@ -1,6 +1,6 @@
 //! The arguments of the program.
 
-use std::num::NonZeroUsize;
+use core::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};

@@ -1,8 +1,8 @@
 //! Where the bytes come from: a file or standard input, raw or as hex text, with or without an HTTP head.
 
+use core::mem;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, ErrorKind, Read};
-use std::mem;
 use std::path::Path;
 
 use memchr::memmem;

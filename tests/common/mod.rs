@@ -163,7 +163,8 @@ impl Run {
                         assert!(whole_frame_is_empty || nothing_behind_header, "an empty piece for no reason");
                     }
                     self.message.extend_from_slice(data.payload());
-                    if data.starts_message() && data.ends_message() && data.kind() == Kind::Text {
+                    let whole = data.starts_message() && data.ends_message();
+                    if whole && data.kind() == Kind::Text && data.rsv().is_empty() {
                         assert_eq!(data.text().map(str::as_bytes), Some(&self.message[..]));
                     } else {
                         assert_eq!(data.text(), None, "text without proof");
@@ -221,7 +222,8 @@ pub(crate) fn assemble<'a>(
         let result = assembler.for_each(&mut buffer, |incoming| {
             events.push(match incoming {
                 Incoming::Message(message) => {
-                    let text = (message.kind() == Kind::Text).then_some(message.payload());
+                    let is_text = message.kind() == Kind::Text && message.rsv().is_empty();
+                    let text = is_text.then_some(message.payload());
                     assert_eq!(message.text().map(str::as_bytes), text);
                     Event::Message {
                         kind: kind_name(message.kind()),
