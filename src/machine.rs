@@ -342,7 +342,6 @@ impl Machine {
         if let Some(kind) = kind {
             self.kind = kind;
             self.rsv = header.rsv();
-            self.text = Utf8Validator::new();
         }
         self.stage = if data_stage { Stage::LastFrame } else { Stage::Fragment };
         self.sequence.begin_frame(header.payload_len());
