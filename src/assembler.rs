@@ -142,7 +142,7 @@ impl Assembler {
                 Found::Data(piece) => piece,
             };
             let (payload, rest) = split(rest, piece.len);
-            if payload::make_room(&mut self.buffer, payload.len(), self.machine.declared_len()).is_err() {
+            if payload::make_room(&mut self.buffer, payload.len(), self.machine.most_message_len()).is_err() {
                 let last = self.machine.position().saturating_sub(1);
                 return Err(self.machine.fail(Violation::MessageTooLong, last));
             }

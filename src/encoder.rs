@@ -15,15 +15,23 @@ use crate::violation::Violation;
 
 /// Where the masking keys of an encoder come from: [`Unmasked`] for a server, any `FnMut() -> MaskKey` for a client.
 ///
+/// It cannot be implemented for other types.
+///
 /// A key must be fresh for each frame and unpredictable to whoever chooses the payload (RFC 6455 §5.3, §10.3): take it
 /// from the operating system or from a generator seeded by it, such as
 /// `|| { let mut key = [0; 4]; getrandom::fill(&mut key).unwrap(); key }`.
-pub trait KeySource {
+pub trait KeySource: sealed::Sealed {
     /// Whether frames are masked: if not, [`KeySource::next_key`] returns `None`, otherwise it never does.
     const MASKED: bool;
 
     /// The key of the next frame.
     fn next_key(&mut self) -> Option<MaskKey>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Unmasked {}
+    impl<F: FnMut() -> super::MaskKey> Sealed for F {}
 }
 
 /// A server's frames are not masked.
@@ -74,9 +82,8 @@ pub struct Encoder<K> {
     sequence: Sequence,
     /// What the open message is.
     kind: Kind,
-    rsv: Rsv,
-    /// The validator of the open text message.
-    text: Utf8Validator,
+    /// The validator of the open message, if it is text that we answer for.
+    text: Option<Utf8Validator>,
     allowed_rsv: Rsv,
     closed: bool,
 }
@@ -112,8 +119,7 @@ impl<K> Encoder<K> {
             keys,
             sequence: Sequence::new(&config),
             kind: Kind::Binary,
-            rsv: Rsv::NONE,
-            text: Utf8Validator::new(),
+            text: None,
             allowed_rsv: config.allowed_rsv,
             closed: false,
         }
@@ -124,8 +130,18 @@ impl<K> Encoder<K> {
 struct Plan {
     header: Header,
     kind: Kind,
-    /// The state of the message's text behind the frame.
-    text: Utf8Validator,
+    /// The validator of the message behind the frame, if it is text that we answer for.
+    text: Option<Utf8Validator>,
+}
+
+impl Plan {
+    /// Checks the payload of the frame, if it is text that we answer for.
+    fn check_text(&mut self, payload: &[u8]) -> Result<(), Violation> {
+        let Some(text) = &mut self.text else { return Ok(()) };
+        let can_become_valid = text.update(payload).is_ok();
+        let is_valid = can_become_valid && (text.is_complete() || !self.header.fin());
+        if is_valid { Ok(()) } else { Err(Violation::TextNotUtf8) }
+    }
 }
 
 impl<K: KeySource> Encoder<K> {
@@ -163,7 +179,7 @@ impl<K: KeySource> Encoder<K> {
     /// [`Misuse`], when the peer would refuse it or `out` is too small.
     pub fn text_fragment(&mut self, out: &mut [u8], text: &str, fin: bool) -> Result<usize, Misuse> {
         // Only bytes of a proxy can have left a code point open.
-        if self.sequence.is_open() && !self.text.is_complete() {
+        if self.text.is_some_and(|text| !text.is_complete()) {
             return self.fragment(out, Kind::Text, Rsv::NONE, fin, text.as_bytes());
         }
         let plan = self.plan(self.next_opcode(Kind::Text), Kind::Text, Rsv::NONE, fin, text.len())?;
@@ -187,27 +203,27 @@ impl<K: KeySource> Encoder<K> {
         payload: &[u8],
     ) -> Result<usize, Misuse> {
         let mut plan = self.plan(self.next_opcode(kind), kind, rsv, fin, payload.len())?;
-        let opaque = !if self.sequence.is_open() { self.rsv } else { rsv }.is_empty();
-        if kind == Kind::Text && !opaque {
-            // Before anything is written: a refusal leaves the output as it was.
-            let valid = plan.text.update(payload).is_ok() && (plan.text.is_complete() || !fin);
-            if !valid {
-                return Err(Violation::TextNotUtf8.into());
-            }
-        }
+        // Before anything is written: a refusal leaves the output as it was.
+        plan.check_text(payload)?;
         self.write_data(out, plan, payload)
     }
 
     /// The header of a data frame alone, to be sent before `payload_len` bytes that the caller writes: for `writev`. Kind,
     /// `rsv` and `fin` are as in [`Encoder::fragment`]. The caller answers for the length of the payload, for masking it
-    /// with [`Header::mask_key`], and for its UTF-8.
+    /// with [`Header::mask_key`], and for the UTF-8 of the message from there on: behind a header with payload, the rest of
+    /// a text message is not checked.
     ///
     /// # Errors
     /// [`Misuse::Closed`] or [`Misuse::Forbidden`].
     pub fn header(&mut self, kind: Kind, rsv: Rsv, fin: bool, payload_len: usize) -> Result<Header, Misuse> {
-        let plan = self.plan(self.next_opcode(kind), kind, rsv, fin, payload_len)?;
+        let mut plan = self.plan(self.next_opcode(kind), kind, rsv, fin, payload_len)?;
+        if payload_len == 0 {
+            plan.check_text(&[])?;
+        } else {
+            plan.text = None;
+        }
         let header = plan.header.with_key(self.keys.next_key());
-        self.take(&Plan { text: Utf8Validator::new(), ..plan });
+        self.take(&plan);
         Ok(header)
     }
 
@@ -273,7 +289,11 @@ impl<K: KeySource> Encoder<K> {
         let header = Header::new(fin, rsv, opcode, None, len as u64)?;
         self.sequence.check_order(opcode)?;
         self.sequence.check_len(len as u64)?;
-        let text = if opcode == Opcode::Continuation { self.text } else { Utf8Validator::new() };
+        let text = match opcode {
+            Opcode::Continuation => self.text,
+            Opcode::Text if rsv.is_empty() => Some(Utf8Validator::new()),
+            _ => None,
+        };
         Ok(Plan { header, kind, text })
     }
 
@@ -287,13 +307,12 @@ impl<K: KeySource> Encoder<K> {
     /// The frame was sent.
     #[inline]
     fn take(&mut self, plan: &Plan) {
-        if !self.sequence.is_open() {
-            (self.kind, self.rsv) = (plan.kind, plan.header.rsv());
-        }
+        self.kind = plan.kind;
         self.text = plan.text;
         self.sequence.begin_frame(plan.header.payload_len());
         if plan.header.fin() {
             self.sequence.end_message();
+            self.text = None;
         }
     }
 

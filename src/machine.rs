@@ -93,7 +93,7 @@ impl Part {
     }
 }
 
-/// Three cache lines. What an unfragmented message touches comes first.
+/// Three cache lines. What a message that comes whole touches is in the first.
 #[derive(Clone)]
 #[repr(C)]
 pub(crate) struct Machine {
@@ -167,10 +167,10 @@ impl Machine {
         self.frame_start
     }
 
-    /// The payload that the frames of the open message declared so far, in bytes.
+    /// The most payload that the open message can have, in bytes: what its frames declared, once the last is known.
     #[cfg(feature = "alloc")]
-    pub(crate) const fn declared_len(&self) -> u64 {
-        self.sequence.message_len()
+    pub(crate) fn most_message_len(&self) -> u64 {
+        if self.stage == Stage::LastFrame { self.sequence.message_len() } else { self.sequence.max_message_len() }
     }
 
     /// A message in one frame, all of it at the front of `input`, with nothing open before it: its header, and
@@ -205,7 +205,7 @@ impl Machine {
         if text.is_some_and(|text| !text.is_complete()) {
             return Err(self.fail(Violation::TextNotUtf8, self.position - 1));
         }
-        Ok(Part { offset, remaining: 0, fragments: 1, kind, rsv: Rsv::NONE, starts_message: true, ends_message: true })
+        Ok(Part { offset, remaining: 0, fragments: 1, kind, rsv, starts_message: true, ends_message: true })
     }
 
     /// Takes what is not data payload off the front of `input`: tells how many bytes that were, and what it found.

@@ -94,8 +94,7 @@ pub(crate) fn xor_to(from: &[u8], to: &mut [u8], key: MaskKey) {
 }
 
 /// # Safety
-/// `from` must be valid for reads of `len` bytes, and `to` for writes of as many. They may be the same; if they overlap
-/// otherwise, `to` must be below `from`.
+/// `from` must be valid for reads of `len` bytes, and `to` for writes of as many. They must be the same or not overlap.
 #[inline]
 #[expect(unsafe_code, reason = "pointers that may be the same")]
 unsafe fn xor_raw(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
@@ -142,8 +141,7 @@ unsafe fn xor_blocks(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> 
     let mut seen: Block = [0; 16];
     let mut at = 0;
     while len - at >= size_of::<Block>() {
-        // SAFETY: `at..at + 128` is within the caller's `len` bytes. The block is read whole before it is written, and
-        // what is written at or below `at` has been read.
+        // SAFETY: `at..at + 128` is within the caller's `len` bytes. The block is read whole before it is written.
         unsafe {
             let mut block = from.add(at).cast::<Block>().read_unaligned();
             for (word, seen) in block.iter_mut().zip(&mut seen) {

@@ -22,23 +22,18 @@ impl Pass<'_> {
     /// Unmasks and validates `piece` where it lies. `Err` is the index of the byte that decides that it is no text.
     #[inline]
     pub(crate) fn in_place(self, piece: &mut [u8]) -> Result<(), usize> {
-        match self {
-            Pass { key: None, text: None } => Ok(()),
-            Pass { key: None, text: Some(text) } => text.update(piece).map_err(|error| error.index()),
-            Pass { key: Some(key), text: None } => {
+        let Pass { key, text } = self;
+        let Some(text) = text else {
+            if let Some(key) = key {
                 mask::xor(piece, key);
-                Ok(())
             }
-            Pass { key: Some(key), text: Some(text) } => {
-                let mut at = 0;
-                for block in piece.chunks_mut(BLOCK) {
-                    let ascii = mask::xor(block, key);
-                    check(text, block, ascii).map_err(|index| at + index)?;
-                    at += block.len();
-                }
-                Ok(())
-            }
+            return Ok(());
+        };
+        for (i, block) in piece.chunks_mut(BLOCK).enumerate() {
+            let ascii = key.is_some_and(|key| mask::xor(block, key));
+            check(text, block, ascii).map_err(|index| i * BLOCK + index)?;
         }
+        Ok(())
     }
 
     /// Appends `piece` to `to`, unmasking and validating on the way; `to` must have room for it. `Err` as above.
@@ -67,14 +62,14 @@ fn check(text: &mut Utf8Validator, block: &[u8], ascii: bool) -> Result<(), usiz
     if ascii && text.is_complete() { Ok(()) } else { text.update(block).map_err(|error| error.index()) }
 }
 
-/// Makes room in `buffer` for `more` bytes: at most twice what it holds, and never more than `total` bytes in all, unless
-/// the bytes that are here need it.
+/// Makes room in `buffer` for `more` bytes: in all, twice what it holds, but no more than the `most` that the message can
+/// have, unless the bytes that are here need it.
 #[cfg(feature = "alloc")]
-pub(crate) fn make_room(buffer: &mut Vec<u8>, more: usize, total: u64) -> Result<(), TryReserveError> {
+pub(crate) fn make_room(buffer: &mut Vec<u8>, more: usize, most: u64) -> Result<(), TryReserveError> {
     if buffer.capacity() - buffer.len() >= more {
         return Ok(());
     }
-    let total = usize::try_from(total).unwrap_or(usize::MAX);
-    let wanted = buffer.len().saturating_mul(2).min(total).saturating_sub(buffer.len());
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let wanted = buffer.len().saturating_mul(2).min(most).saturating_sub(buffer.len());
     buffer.try_reserve_exact(wanted.max(more))
 }

@@ -46,6 +46,12 @@ impl Sequence {
         self.message_len
     }
 
+    /// The limit on that, in bytes.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn max_message_len(&self) -> u64 {
+        self.max_message_len
+    }
+
     /// May a frame of this opcode come now?
     #[inline]
     pub(crate) fn check_order(&self, opcode: Opcode) -> Result<(), Violation> {

@@ -182,6 +182,25 @@ fn the_buffer_is_used_again_for_later_messages() {
 }
 
 #[test]
+fn many_small_fragments_are_gathered_in_few_allocations() {
+    let mut stream = b"\x02\x80\0\0\0\0".to_vec();
+    for _ in 0..60_000 {
+        stream.extend(b"\x00\x83\0\0\0\0abc");
+    }
+    stream.extend(b"\x80\x80\0\0\0\0");
+    let mut assembler = Assembler::new(Role::Server);
+    let mut messages = 0;
+    let (calls, peak) = count(|| {
+        for piece in stream.chunks_mut(1460) {
+            assembler.for_each(piece, |_| messages += 1).unwrap();
+        }
+    });
+    assert_eq!(messages, 1);
+    assert!(calls <= 20, "{calls} allocations");
+    assert!(peak <= 2 * 180_000, "{peak} bytes");
+}
+
+#[test]
 fn a_clone_of_the_decoder_does_not_allocate() {
     let decoder = Decoder::new(Role::Client);
     assert_eq!(count(|| drop(decoder.clone())), (0, 0));

@@ -100,5 +100,5 @@ fn captures_decode_to_what_was_sent() {
             assert!(decode(role, &bytes[head..], size) == expected, "{path:?} in pieces of {size}");
         }
     }
-    assert_eq!(captures, 4);
+    assert_eq!(captures, 12);
 }

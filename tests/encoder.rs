@@ -163,3 +163,25 @@ fn a_header_alone_keeps_the_order_and_the_limits() {
     );
     assert_eq!(e.header(Kind::Binary, Rsv::NONE, true, 1).unwrap().encode().as_ref(), b"\x82\x81\x01\x02\x03\x04");
 }
+
+#[test]
+fn an_empty_header_does_not_close_an_open_code_point() {
+    let mut e = server(Config::CLIENT);
+    sent(&mut e, b"\x01\x01\xc3", |e, out| e.fragment(out, Kind::Text, Rsv::NONE, false, b"\xc3"));
+    let not_utf8 = Misuse::Forbidden(Violation::TextNotUtf8);
+    assert_eq!(e.header(Kind::Text, Rsv::NONE, true, 0).unwrap_err(), not_utf8);
+    assert_eq!(e.header(Kind::Text, Rsv::NONE, false, 0).unwrap().encode().as_ref(), b"\x00\x00");
+    refused(&mut e, not_utf8, |e, out| e.text_fragment(out, "abc", true));
+    sent(&mut e, b"\x80\x01\xaf", |e, out| e.fragment(out, Kind::Text, Rsv::NONE, true, b"\xaf"));
+}
+
+#[test]
+fn behind_a_header_alone_the_caller_answers_for_the_text() {
+    let mut e = server(Config::CLIENT);
+    e.header(Kind::Text, Rsv::NONE, false, 1).unwrap();
+    sent(&mut e, b"\x80\x01\xaf", |e, out| e.fragment(out, Kind::Text, Rsv::NONE, true, b"\xaf"));
+    // And for no longer than that message.
+    refused(&mut e, Misuse::Forbidden(Violation::TextNotUtf8), |e, out| {
+        e.fragment(out, Kind::Text, Rsv::NONE, true, b"\xaf")
+    });
+}

@@ -10,11 +10,12 @@ use wsframe::{Assembler, Decoder, Role};
 /// What is decoded, by name: payload bytes to a stream of about that size.
 type Case = (&'static str, fn(usize) -> Vec<u8>);
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 6] = [
     ("one text message", |n| frame(0x81, &"aé€𝄞".as_bytes().repeat(n / 10))),
     ("one binary message", |n| frame(0x82, &vec![0xaa; n])),
     ("one text message that is broken at its end", |n| frame(0x81, &[&vec![b'a'; n][..], b"\xff"].concat())),
     ("empty fragments", |n| [frame(0x01, b""), frame(0x00, b"").repeat(n / 6)].concat()),
+    ("small fragments", |n| [frame(0x01, b""), frame(0x00, b"abcd").repeat(n / 10)].concat()),
     ("small messages and pings", |n| [frame(0x81, b"hello"), frame(0x89, b"ping")].concat().repeat(n / 21)),
 ];
 

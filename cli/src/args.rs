@@ -4,11 +4,23 @@ use core::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use wsframe::{Config, Role};
 
-/// Decodes captured WebSocket (RFC 6455) streams, and says which rule broke, and where.
+/// Decodes captured WebSocket (RFC 6455) streams, and explains what broke.
 #[derive(Debug, Parser)]
-#[command(name = "wsframe", version)]
+#[command(
+    name = "wsframe",
+    version,
+    after_help = "\
+Examples:
+  wsframe decode capture.bin             what a client sent, message by message
+  wsframe decode --role client from-server.bin
+  wsframe explain 1006                   what a close code means, and what to do
+  wsframe explain LengthNotMinimal       what a rule of the protocol is, with an example
+
+Exit code 0: done. 1: the stream broke the protocol. 2: the arguments or the input could not be used."
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -17,25 +29,51 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Decode(DecodeArgs),
+    Explain(ExplainArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
-/// Decodes the bytes of one direction of a connection: messages, control frames, and the first violation.
+/// Decode the captured bytes of a connection: messages, control frames, and the first violation.
 ///
-/// A stream that begins with an HTTP head (the opening handshake) is recognised. Exit code 0: decoded. 1: the stream
-/// broke the protocol. 2: the arguments or the input could not be used.
+/// The input is the bytes of one direction, such as a proxy writes down. A stream that begins with an HTTP head (the
+/// opening handshake) is recognised; if the head offers or accepts permessage-deflate, compressed messages are shown as
+/// opaque bytes. Offsets count from the first byte of the input.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  wsframe decode from-client.bin         frames that a server received
+  wsframe decode --role client from-server.bin
+  wsframe decode --both from-client.bin from-server.bin
+  wsframe decode --frames --full capture.bin
+  wsframe decode --json --stats capture.bin | jq .
+  echo '81 85 37fa213d 7f9f4d5158  # Hello' | wsframe decode --hex
+
+Exit code 0: decoded. 1: the stream broke the protocol. 2: the arguments or the input could not be used.")]
 pub(crate) struct DecodeArgs {
     /// The end that received the bytes.
-    #[arg(long, value_enum, default_value = "server")]
-    pub(crate) role: RoleArg,
+    #[arg(long, value_enum, default_value = "server", conflicts_with = "both")]
+    role: RoleArg,
 
     /// The input is hex text; white space and comments from # to the end of the line are skipped.
     #[arg(long)]
     pub(crate) hex: bool,
 
-    /// One JSON object a line.
+    /// Print one JSON object a line.
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Print whole payloads, not only their beginnings.
+    #[arg(long)]
+    pub(crate) full: bool,
+
+    /// Print the header of each frame before the event that it belongs to.
+    #[arg(long)]
+    pub(crate) frames: bool,
+
+    /// Count messages, sizes, fragments and overhead.
+    #[arg(long)]
+    pub(crate) stats: bool,
 
     /// Feed the decoder so many bytes at a time (above 1 MiB counts as 1 MiB).
     #[arg(long, value_name = "BYTES")]
@@ -43,31 +81,36 @@ pub(crate) struct DecodeArgs {
 
     /// The most payload in a frame, inclusive [default: 16 MiB for a server, 64 MiB for a client].
     #[arg(long, value_name = "BYTES")]
-    pub(crate) max_frame: Option<u64>,
+    max_frame: Option<u64>,
 
     /// The most payload in a message, inclusive; it bounds the program's memory [default: as --max-frame].
     #[arg(long, value_name = "BYTES")]
-    pub(crate) max_message: Option<u64>,
+    max_message: Option<u64>,
 
     /// The most frames in a message, inclusive [default: 65536].
     #[arg(long, value_name = "FRAMES")]
-    pub(crate) max_fragments: Option<u32>,
+    max_fragments: Option<u32>,
+
+    /// Decode both directions of one connection, each with its role.
+    #[arg(long, num_args = 2, value_names = ["CLIENT_FILE", "SERVER_FILE"], conflicts_with = "file")]
+    both: Option<Vec<PathBuf>>,
 
     /// The captured bytes; - or nothing for standard input.
     #[arg(value_name = "FILE", default_value = "-")]
-    pub(crate) file: PathBuf,
+    file: PathBuf,
 }
 
 impl DecodeArgs {
-    pub(crate) fn role(&self) -> Role {
-        match self.role {
-            RoleArg::Server => Role::Server,
-            RoleArg::Client => Role::Client,
+    /// The streams to decode: who sent them, and the end that received them.
+    pub(crate) fn streams(&self) -> Vec<(&PathBuf, Role)> {
+        match self.both.as_deref() {
+            Some([client, server]) => vec![(client, Role::Server), (server, Role::Client)],
+            _ => vec![(&self.file, self.role.into())],
         }
     }
 
-    pub(crate) fn config(&self) -> Config {
-        let mut config = Config::preset(self.role());
+    pub(crate) fn config(&self, role: Role) -> Config {
+        let mut config = Config::preset(role);
         if let Some(bytes) = self.max_frame {
             config = config.max_frame_len(bytes);
         }
@@ -82,9 +125,61 @@ impl DecodeArgs {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum RoleArg {
+enum RoleArg {
     /// The bytes came from a client: masked frames.
     Server,
     /// The bytes came from a server: unmasked frames.
     Client,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Role {
+        match role {
+            RoleArg::Server => Role::Server,
+            RoleArg::Client => Role::Client,
+        }
+    }
+}
+
+/// Explain a close code or a rule of the protocol; without either, list all close codes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  wsframe explain                        all close codes, a line each
+  wsframe explain 1006                   a close code: meaning, cause, remedy, whether to reconnect
+  wsframe explain 4321                   a code of the application's own
+  wsframe explain MaskMissing            a rule: meaning, section, remedy, an example stream
+  wsframe explain --json 1009")]
+pub(crate) struct ExplainArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// A close code, or the name of a rule or code.
+    #[arg(value_name = "CODE|RULE")]
+    pub(crate) word: Option<String>,
+}
+
+/// Print a completion script for a shell.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  wsframe completions bash > /etc/bash_completion.d/wsframe
+  wsframe completions fish > ~/.config/fish/completions/wsframe.fish")]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+/// Print the man page of the program or of one of its commands.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  wsframe man > /usr/local/share/man/man1/wsframe.1
+  wsframe man decode | man -l -")]
+pub(crate) struct ManArgs {
+    /// The command; without it, the program.
+    #[arg(value_name = "COMMAND", value_parser = ["decode", "explain", "completions", "man"])]
+    pub(crate) command: Option<String>,
 }

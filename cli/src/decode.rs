@@ -1,128 +1,234 @@
-//! `wsframe decode`: a captured stream to records.
+//! `wsframe decode`: captured streams to records.
 
 use std::io::{self, BufWriter, Write};
+use std::time::Instant;
 
-use wsframe::{Assembler, Error, Incoming, State};
+use wsframe::{Assembler, Error, Incoming, Kind, Role, Rsv, State};
 
 use crate::args::DecodeArgs;
-use crate::input::{Input, READ};
-use crate::record::{Payload, Record};
+use crate::dump::Recent;
+use crate::frames::Frames;
+use crate::input::{Head, Input, READ};
+use crate::progress::Progress;
+use crate::record::{Broken, Format, Frame, Output, Payload, Record};
+use crate::stats::Stats;
+use crate::terminal::Terminal;
 use crate::{Failure, Outcome};
 
 /// The most that `--chunk` feeds at once, in bytes.
 const MAX_CHUNK: usize = 1024 * 1024;
 
 pub(crate) fn run(args: &DecodeArgs) -> Result<Outcome, Failure> {
-    let mut input = Input::open(&args.file, args.hex)?;
-    let mut out = Output { out: BufWriter::new(io::stdout().lock()), json: args.json };
-    let result = decode(args, &mut input, &mut out);
+    let format = if args.json { Format::Json } else { Format::Lines { terminal: Terminal::stdout(), full: args.full } };
+    let mut out = Output::new(BufWriter::new(io::stdout().lock()), format);
+    let result = decode_all(args, &mut out);
     // What was decoded before a failure is not lost with it.
-    out.out.flush()?;
-    result
+    let flushed = out.flush();
+    let outcome = result?;
+    flushed?;
+    Ok(outcome)
 }
 
-struct Output<W: Write> {
-    out: W,
-    json: bool,
-}
-
-impl<W: Write> Output<W> {
-    fn write(&mut self, record: &Record<'_>) -> io::Result<()> {
-        if self.json { record.write_json(&mut self.out) } else { record.write_line(&mut self.out) }
+fn decode_all(args: &DecodeArgs, out: &mut Output<impl Write>) -> Result<Outcome, Failure> {
+    let mut inputs = Vec::new();
+    for (path, role) in args.streams() {
+        let mut input = Input::open(path, args.hex)?;
+        let head = input.take_head()?;
+        inputs.push((input, head, role));
     }
-}
+    // What the server answered counts; without its answer, what the client offered.
+    let heads: Vec<&Head> = inputs.iter().filter_map(|(_, head, _)| head.as_ref()).collect();
+    let compressed = heads.iter().find(|head| head.is_response).or(heads.first()).is_some_and(|head| head.deflate);
 
-fn decode(args: &DecodeArgs, input: &mut Input, out: &mut Output<impl Write>) -> Result<Outcome, Failure> {
-    let start = match input.take_head()? {
-        Some(length) => {
-            let length = length as u64;
-            out.write(&Record::Head { offset: 0, length })?;
-            length
+    let two = inputs.len() == 2;
+    let mut outcome = Outcome::Good;
+    for (input, head, role) in inputs {
+        if two {
+            out.begin_direction(if role == Role::Server { "client" } else { "server" })?;
         }
-        None => 0,
-    };
-    let assembler = Assembler::with_config(args.role(), args.config());
-    let mut stream = Stream { assembler, start, error: None };
-    let mut end = start;
-    let chunk = args.chunk.map(|bytes| bytes.get().min(MAX_CHUNK));
-    let mut buffer = vec![0; chunk.unwrap_or(READ)];
-    loop {
-        let len = if chunk.is_some() { input.read_full(&mut buffer)? } else { input.read(&mut buffer)? };
-        if len == 0 {
-            break;
+        let mut stream = Stream::new(args, role, head.as_ref(), compressed);
+        if let Outcome::Violation = stream.decode(input, out)? {
+            outcome = Outcome::Violation;
         }
-        end += len as u64;
-        stream.feed(&mut buffer[..len], out)?;
-        out.out.flush()?;
     }
-
-    let state = stream.assembler.state();
-    out.write(&Record::End { offset: end, state: state_name(state) })?;
-    out.out.flush()?;
-    if let State::InMessage | State::InFrame = state {
-        let inside = if state == State::InFrame { "frame" } else { "message" };
-        let _ = writeln!(
-            io::stderr(),
-            "wsframe: warning: the stream stops inside a {inside}: it was cut, or the connection was lost (1006)"
-        );
-    }
-    Ok(if stream.error.is_some() { Outcome::Violation } else { Outcome::Good })
+    Ok(outcome)
 }
 
 /// The frames of one direction.
 struct Stream {
     assembler: Assembler,
-    /// Where in the input the frames begin.
+    frames: Frames,
+    recent: Recent,
+    stats: Stats,
+    /// A violation whose surroundings have not all been read.
+    broken: Option<Broken>,
+    /// The length of the HTTP head before the frames.
     start: u64,
-    error: Option<Error>,
+    compressed: bool,
+    has_head: bool,
+    show_frames: bool,
+    show_stats: bool,
+    chunk: Option<usize>,
 }
 
 impl Stream {
-    fn feed(&mut self, mut bytes: &mut [u8], out: &mut Output<impl Write>) -> io::Result<()> {
+    fn new(args: &DecodeArgs, role: Role, head: Option<&Head>, compressed: bool) -> Stream {
+        let allowed_rsv = if compressed { Rsv::RSV1 } else { Rsv::NONE };
+        let start = head.map_or(0, |head| head.len as u64);
+        Stream {
+            assembler: Assembler::with_config(role, args.config(role).allowed_rsv(allowed_rsv)),
+            frames: Frames::new(role, allowed_rsv),
+            recent: Recent::new(start),
+            stats: Stats::default(),
+            broken: None,
+            start,
+            compressed,
+            has_head: head.is_some(),
+            show_frames: args.frames,
+            show_stats: args.stats,
+            chunk: args.chunk.map(|bytes| bytes.get().min(MAX_CHUNK)),
+        }
+    }
+
+    fn decode(&mut self, mut input: Input, out: &mut Output<impl Write>) -> Result<Outcome, Failure> {
+        let started = Instant::now();
+        out.begin_stream()?;
+        if self.has_head {
+            out.write(&Record::Head { offset: 0, length: self.start, permessage_deflate: self.compressed })?;
+        }
+        let mut end = self.start;
+        let mut progress = Progress::new(input.len());
+        let mut buffer = vec![0; self.chunk.unwrap_or(READ)];
+        loop {
+            let len = if self.chunk.is_some() { input.read_full(&mut buffer)? } else { input.read(&mut buffer)? };
+            if len == 0 {
+                break;
+            }
+            self.feed(&mut buffer[..len], end, out)?;
+            end += len as u64;
+            out.flush()?;
+            progress.update(end);
+        }
+        progress.finish();
+
+        let failed = self.assembler.state() == State::Failed;
+        self.write_violation(out)?;
+        if self.show_stats {
+            self.stats.finish(end - self.start, started.elapsed());
+            out.write(&Record::Stats(&self.stats))?;
+        }
+        let state = self.assembler.state();
+        out.write(&Record::End { offset: end, state: state_name(state) })?;
+        out.flush()?;
+        if let State::InMessage | State::InFrame = state {
+            let inside = if state == State::InFrame { "frame" } else { "message" };
+            let warning = format!("the stream stops inside a {inside}: it was cut, or the connection was lost (1006)");
+            let _ = writeln!(io::stderr(), "wsframe: warning: {warning}");
+        }
+        Ok(if failed { Outcome::Violation } else { Outcome::Good })
+    }
+
+    /// Takes the next bytes of the input, which stand at offset `at`.
+    fn feed(&mut self, mut bytes: &mut [u8], at: u64, out: &mut Output<impl Write>) -> io::Result<()> {
+        if let Some(broken) = &mut self.broken {
+            broken.dump.extend(bytes);
+            if broken.dump.room() == 0 {
+                return self.write_violation(out);
+            }
+        }
+        self.recent.push(bytes);
+        let mut at = at;
+        while !bytes.is_empty() && !matches!(self.assembler.state(), State::Closed | State::Failed) {
+            let step = self.frames.step(bytes, at);
+            if step.header.is_some() {
+                self.stats.frame();
+            }
+            // A header is shown before the event that its last byte may bring.
+            let lengths = match step.header.filter(|_| self.show_frames) {
+                Some(_) => [step.before, step.after],
+                None => [0, step.before + step.after],
+            };
+            for (len, header) in lengths.into_iter().zip([None, step.header]) {
+                if let Some(header) = header.filter(|_| self.show_frames && self.assembler.state() != State::Failed) {
+                    out.write(&Record::Frame(Frame::new(self.frames.start(), &header)))?;
+                }
+                let (now, rest) = bytes.split_at_mut(len);
+                bytes = rest;
+                at += len as u64;
+                self.events(now, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the events of a few bytes.
+    fn events(&mut self, mut bytes: &mut [u8], out: &mut Output<impl Write>) -> io::Result<()> {
         let start = self.start;
-        while self.error.is_none() {
+        // The error of a stream that failed was written when it failed.
+        while self.assembler.state() != State::Failed {
             let incoming = match self.assembler.next(&mut bytes) {
                 Ok(Some(incoming)) => incoming,
                 Ok(None) => break,
-                Err(error) => {
-                    self.error = Some(error);
-                    let violation = error.violation();
-                    return out.write(&Record::Violation {
-                        offset: start + error.offset(),
-                        close_code: error.close_code().get(),
-                        rule: violation.name(),
-                        section: violation.section(),
-                        message: violation.reason(),
-                    });
-                }
+                Err(error) => return self.violation(error, out),
             };
             out.write(&match incoming {
-                Incoming::Message(message) => Record::Message {
-                    kind: match message.kind() {
-                        wsframe::Kind::Text => "text",
-                        wsframe::Kind::Binary => "binary",
-                    },
-                    offset: start + message.offset(),
-                    length: message.payload().len() as u64,
-                    fragments: message.fragments(),
-                    payload_hex: Payload { bytes: message.payload(), text: message.text() },
-                },
-                Incoming::Ping(ping) => Record::Ping {
-                    offset: start + ping.offset(),
-                    payload_hex: Payload { bytes: ping.payload(), text: None },
-                },
-                Incoming::Pong(pong) => Record::Pong {
-                    offset: start + pong.offset(),
-                    payload_hex: Payload { bytes: pong.payload(), text: None },
-                },
-                Incoming::Close(close) => Record::Close {
-                    offset: start + close.offset(),
-                    code: close.code().map(u16::from),
-                    reason: close.reason(),
-                },
+                Incoming::Message(message) => {
+                    let length = message.payload().len() as u64;
+                    self.stats.message(message.kind() == Kind::Text, length, message.fragments());
+                    Record::Message {
+                        kind: if message.kind() == Kind::Text { "text" } else { "binary" },
+                        offset: start + message.offset(),
+                        length,
+                        fragments: message.fragments(),
+                        payload: Payload(message.payload()),
+                        opaque: !message.rsv().is_empty(),
+                        text: message.text(),
+                    }
+                }
+                Incoming::Ping(ping) => {
+                    self.stats.ping();
+                    Record::Ping { offset: start + ping.offset(), payload: Payload(ping.payload()) }
+                }
+                Incoming::Pong(pong) => {
+                    self.stats.pong();
+                    Record::Pong { offset: start + pong.offset(), payload: Payload(pong.payload()) }
+                }
+                Incoming::Close(close) => {
+                    self.stats.close();
+                    let code = close.code().map(u16::from);
+                    Record::Close { offset: start + close.offset(), code, reason: close.reason() }
+                }
             })?;
         }
         Ok(())
+    }
+
+    /// The stream broke the protocol: says so as soon as the bytes that are shown with it are there.
+    fn violation(&mut self, error: Error, out: &mut Output<impl Write>) -> io::Result<()> {
+        let violation = error.violation();
+        let offset = self.start + error.offset();
+        let broken = Broken {
+            offset,
+            close_code: error.close_code().get(),
+            rule: violation.name(),
+            section: violation.section(),
+            message: violation.reason(),
+            frame: self.frames.number(),
+            frame_offset: self.frames.start(),
+            violation,
+            dump: self.recent.dump(offset),
+            mask: self.frames.mask_at(offset),
+        };
+        let complete = broken.dump.room() == 0;
+        self.broken = Some(broken);
+        if complete { self.write_violation(out) } else { Ok(()) }
+    }
+
+    fn write_violation(&mut self, out: &mut Output<impl Write>) -> io::Result<()> {
+        match self.broken.take() {
+            Some(broken) => out.write(&Record::Violation(broken)),
+            None => Ok(()),
+        }
     }
 }
 

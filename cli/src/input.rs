@@ -19,24 +19,44 @@ const MAX_HEAD: usize = 64 * 1024;
 pub(crate) struct Input {
     source: Box<dyn Read>,
     name: String,
+    len: Option<u64>,
+}
+
+/// The HTTP head at the front of a stream.
+pub(crate) struct Head {
+    /// In bytes.
+    pub(crate) len: usize,
+    /// Whether a server answered with it.
+    pub(crate) is_response: bool,
+    /// Whether it offers or accepts permessage-deflate (RFC 7692).
+    pub(crate) deflate: bool,
 }
 
 impl Input {
     pub(crate) fn open(path: &Path, hex: bool) -> Result<Input, Failure> {
-        let (source, name): (Box<dyn Read>, _) = if path.as_os_str() == "-" {
-            (Box::new(io::stdin().lock()), "standard input".to_owned())
+        let (source, name, len): (Box<dyn Read>, _, _) = if path.as_os_str() == "-" {
+            (Box::new(io::stdin().lock()), "standard input".to_owned(), None)
         } else {
-            let name = format!("'{}'", path.display());
+            let name = format!("{path:?}");
             match File::open(path) {
-                Ok(file) => (Box::new(file), name),
+                Ok(file) => {
+                    let len = file.metadata().ok().filter(|about| about.is_file()).map(|about| about.len());
+                    (Box::new(file), name, len)
+                }
                 Err(error) => {
                     return Err(Failure::Unusable(format!("cannot open {name}: {error}; check the path")));
                 }
             }
         };
-        let source: Box<dyn Read> =
-            if hex { Box::new(HexReader::new(source)) } else { Box::new(BufReader::with_capacity(READ, source)) };
-        Ok(Input { source, name })
+        let source = BufReader::with_capacity(READ, source);
+        let (source, len): (Box<dyn Read>, _) =
+            if hex { (Box::new(HexReader::new(source)), None) } else { (Box::new(source), len) };
+        Ok(Input { source, name, len })
+    }
+
+    /// How many bytes there are in all, if that is known.
+    pub(crate) fn len(&self) -> Option<u64> {
+        self.len
     }
 
     /// Fills all of `buffer`, or as much as there is before the end or a failure, which the next call returns.
@@ -70,16 +90,16 @@ impl Input {
         }
     }
 
-    /// If the stream begins with an HTTP head, takes it and tells its length, in bytes.
-    pub(crate) fn take_head(&mut self) -> Result<Option<usize>, Failure> {
+    /// If the stream begins with an HTTP head, takes it.
+    pub(crate) fn take_head(&mut self) -> Result<Option<Head>, Failure> {
         let mut buffer = Vec::new();
-        let head = self.find_head(&mut buffer);
-        if let Ok(Some(len)) = head {
-            buffer.drain(..len);
-        }
+        let head = self.find_head(&mut buffer)?.map(|len| {
+            let head: Vec<u8> = buffer.drain(..len).collect();
+            Head { len, is_response: head.starts_with(b"HTTP/"), deflate: names_deflate(&head) }
+        });
         let rest = mem::replace(&mut self.source, Box::new(io::empty()));
         self.source = Box::new(Cursor::new(buffer).chain(rest));
-        head
+        Ok(head)
     }
 
     /// Reads until it is clear whether the stream begins with a head, and where it ends. Appends what it read.
@@ -134,6 +154,23 @@ impl Input {
             self.name
         ))
     }
+}
+
+/// Whether a Sec-WebSocket-Extensions field of the head names permessage-deflate (RFC 6455 §9.1, RFC 7692 §7).
+fn names_deflate(head: &[u8]) -> bool {
+    let mut fields = [httparse::EMPTY_HEADER; 256];
+    let parsed = if head.starts_with(b"HTTP/") {
+        httparse::Response::new(&mut fields).parse(head).is_ok()
+    } else {
+        httparse::Request::new(&mut fields).parse(head).is_ok()
+    };
+    parsed
+        && fields.iter().filter(|field| field.name.eq_ignore_ascii_case("Sec-WebSocket-Extensions")).any(|field| {
+            field.value.split(|byte| *byte == b',').any(|extension| {
+                let name = extension.split(|byte| *byte == b';').next().unwrap_or_default();
+                name.trim_ascii().eq_ignore_ascii_case(b"permessage-deflate")
+            })
+        })
 }
 
 /// Hex text to bytes.

@@ -1,15 +1,21 @@
-//! `wsframe`: decodes captured WebSocket streams, and says which rule of RFC 6455 broke, and where.
+//! `wsframe`: decodes captured WebSocket streams, and explains which rule of RFC 6455 broke, where, and what to do.
 
 mod args;
 mod decode;
+mod dump;
+mod explain;
+mod frames;
 mod input;
+mod progress;
 mod record;
+mod stats;
+mod terminal;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use crate::args::{Args, Command};
 
@@ -21,10 +27,10 @@ pub(crate) enum Outcome {
     Violation,
 }
 
-/// Why a run could not do its work: one line that says what is wrong and what to do.
+/// Why a run could not do its work.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The arguments or the input are unusable.
+    /// The arguments or the input are unusable: one line that says what is wrong and what to do.
     Unusable(String),
     /// Nobody reads the output any more.
     BrokenPipe,
@@ -59,22 +65,44 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<Outcome, Failure> {
     match args.command {
         Command::Decode(args) => decode::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Completions(args) => {
+            let mut script = Vec::new();
+            clap_complete::generate(args.shell, &mut Args::command(), "wsframe", &mut script);
+            print(&script)
+        }
+        Command::Man(args) => {
+            let mut program = Args::command();
+            program.build();
+            let page = args.command.and_then(|name| program.find_subcommand(name).cloned()).unwrap_or(program);
+            let mut text = Vec::new();
+            clap_mangen::Man::new(page).render(&mut text)?;
+            print(&text)
+        }
     }
+}
+
+fn print(text: &[u8]) -> Result<Outcome, Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text)?;
+    out.flush()?;
+    Ok(Outcome::Good)
 }
 
 /// Help and version go to standard output; what is wrong with the arguments goes into one line.
 fn usage(error: &clap::Error) -> Result<Outcome, Failure> {
     let text = error.render().to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        io::stdout().write_all(text.as_bytes())?;
-        return Ok(Outcome::Good);
+        return print(text.as_bytes());
     }
     let first = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         "a command is missing".to_owned()
     } else {
         let paragraph = text.split("\n\n").next().unwrap_or_default();
         let words: Vec<_> = paragraph.split_whitespace().collect();
-        words.join(" ").trim_start_matches("error: ").to_owned()
+        // An argument may be anything: nothing of it may play tricks with the terminal.
+        let line = words.join(" ").replace(char::is_control, "?");
+        line.trim_start_matches("error: ").to_owned()
     };
     Err(Failure::Unusable(format!("{first}; 'wsframe --help' and 'wsframe decode --help' list what there is")))
 }

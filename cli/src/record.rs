@@ -1,105 +1,277 @@
-//! What `decode` says: a record an event, as a line for people or as a JSON object.
+//! What `decode` says: a record an event, as a JSON object a line or as lines for people.
 
-use std::fmt;
 use std::io::{self, Write};
 
+use anstyle::AnsiColor;
 use serde::{Serialize, Serializer};
+use wsframe::{CloseCode, Header, Violation};
 
-/// How much of a payload a line shows: characters of text, bytes of anything else.
-const PREVIEW: usize = 48;
+use crate::dump::Dump;
+use crate::frames::length_form;
+use crate::stats::Stats;
+use crate::terminal::{Hex, Terminal, hex, paragraph, quoted};
 
 /// One event of a stream. Offsets count from the first byte of the input.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub(crate) enum Record<'a> {
-    Head { offset: u64, length: u64 },
-    Message { kind: &'a str, offset: u64, length: u64, fragments: u32, payload_hex: Payload<'a> },
-    Ping { offset: u64, payload_hex: Payload<'a> },
-    Pong { offset: u64, payload_hex: Payload<'a> },
-    Close { offset: u64, code: Option<u16>, reason: &'a str },
-    Violation { offset: u64, close_code: u16, rule: &'a str, section: &'a str, message: &'a str },
-    End { offset: u64, state: &'a str },
+    Head {
+        offset: u64,
+        length: u64,
+        #[serde(skip_serializing_if = "is_false")]
+        permessage_deflate: bool,
+    },
+    Frame(Frame),
+    Message {
+        kind: &'a str,
+        offset: u64,
+        length: u64,
+        fragments: u32,
+        #[serde(rename = "payload_hex")]
+        payload: Payload<'a>,
+        /// An extension made the payload what it is.
+        #[serde(skip_serializing_if = "is_false")]
+        opaque: bool,
+        #[serde(skip)]
+        text: Option<&'a str>,
+    },
+    Ping {
+        offset: u64,
+        #[serde(rename = "payload_hex")]
+        payload: Payload<'a>,
+    },
+    Pong {
+        offset: u64,
+        #[serde(rename = "payload_hex")]
+        payload: Payload<'a>,
+    },
+    Close {
+        offset: u64,
+        code: Option<u16>,
+        reason: &'a str,
+    },
+    Violation(Broken),
+    Stats(&'a Stats),
+    End {
+        offset: u64,
+        state: &'a str,
+    },
 }
 
-impl Record<'_> {
-    pub(crate) fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
-        serde_json::to_writer(&mut *out, self)?;
-        out.write_all(b"\n")
-    }
-
-    pub(crate) fn write_line(&self, out: &mut impl Write) -> io::Result<()> {
-        match self {
-            Record::Head { offset, length } => line(out, offset, "head", format_args!("{length} bytes of HTTP")),
-            Record::Message { kind, offset, length, fragments: 1, payload_hex } => {
-                line(out, offset, kind, format_args!("{length} bytes  {payload_hex}"))
-            }
-            Record::Message { kind, offset, length, fragments, payload_hex } => {
-                line(out, offset, kind, format_args!("{length} bytes in {fragments} fragments  {payload_hex}"))
-            }
-            Record::Ping { offset, payload_hex: payload } => {
-                line(out, offset, "ping", format_args!("{} bytes  {payload}", payload.bytes.len()))
-            }
-            Record::Pong { offset, payload_hex: payload } => {
-                line(out, offset, "pong", format_args!("{} bytes  {payload}", payload.bytes.len()))
-            }
-            Record::Close { offset, code: Some(code), reason } => {
-                line(out, offset, "close", format_args!("{code}  {reason:?}"))
-            }
-            Record::Close { offset, code: None, .. } => line(out, offset, "close", format_args!("without a code")),
-            Record::Violation { offset, close_code, rule, section, message } => {
-                let rest = format_args!("{rule}: {message} (RFC 6455 section {section}); close with {close_code}");
-                line(out, offset, "violation", rest)
-            }
-            Record::End { offset, state } => line(out, offset, "end", format_args!("{state}")),
-        }
-    }
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
-fn line(out: &mut impl Write, offset: &u64, what: &str, rest: fmt::Arguments<'_>) -> io::Result<()> {
-    writeln!(out, "{offset:>10}  {what:<9}  {rest}")
-}
-
-/// A payload: all of it as hex for JSON; its beginning, as text if it is text, for people.
-#[derive(Debug)]
-pub(crate) struct Payload<'a> {
-    pub(crate) bytes: &'a [u8],
-    pub(crate) text: Option<&'a str>,
-}
+/// Bytes that JSON has as hex.
+pub(crate) struct Payload<'a>(pub(crate) &'a [u8]);
 
 impl Serialize for Payload<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Hex(self.bytes))
+        serializer.collect_str(&Hex(self.0))
     }
 }
 
-impl fmt::Display for Payload<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let more = |more| if more { "..." } else { "" };
-        match self.text {
-            Some(text) => {
-                let end = text.char_indices().nth(PREVIEW).map_or(text.len(), |(end, _)| end);
-                write!(f, "{:?}{}", &text[..end], more(end < text.len()))
-            }
-            None => {
-                let end = PREVIEW.min(self.bytes.len());
-                write!(f, "{}{}", Hex(&self.bytes[..end]), more(end < self.bytes.len()))
-            }
+/// The header of a frame.
+#[derive(Serialize)]
+pub(crate) struct Frame {
+    offset: u64,
+    fin: bool,
+    rsv: u8,
+    opcode: u8,
+    mask_key: Option<String>,
+    length: u64,
+    /// The bits that hold the length.
+    length_form: u8,
+}
+
+impl Frame {
+    pub(crate) fn new(offset: u64, header: &Header) -> Frame {
+        Frame {
+            offset,
+            fin: header.fin(),
+            rsv: header.rsv().bits() >> 4,
+            opcode: header.opcode() as u8,
+            mask_key: header.mask_key().map(|key| Hex(&key).to_string()),
+            length: header.payload_len(),
+            length_form: length_form(header),
         }
+    }
+
+    fn describe(&self) -> String {
+        let opcode = match self.opcode {
+            0x0 => "continuation",
+            0x1 => "text",
+            0x2 => "binary",
+            0x8 => "close",
+            0x9 => "ping",
+            _ => "pong",
+        };
+        let fin = if self.fin { "fin" } else { "   " };
+        let key = self.mask_key.as_ref().map_or("not masked".to_owned(), |key| format!("key {key}"));
+        format!("{fin} rsv {:03b} {opcode:<12} {key}  {}-bit length", self.rsv, self.length_form)
     }
 }
 
-/// Bytes as hex digits, without a copy of all of them.
-struct Hex<'a>(&'a [u8]);
+/// A violation, and what is around it.
+#[derive(Serialize)]
+pub(crate) struct Broken {
+    pub(crate) offset: u64,
+    pub(crate) close_code: u16,
+    pub(crate) rule: &'static str,
+    pub(crate) section: &'static str,
+    pub(crate) message: &'static str,
+    /// The number of the frame; the first is 1.
+    pub(crate) frame: u64,
+    /// The offset of the frame's first byte.
+    pub(crate) frame_offset: u64,
+    #[serde(skip)]
+    pub(crate) violation: Violation,
+    #[serde(skip)]
+    pub(crate) dump: Dump,
+    /// The byte of the key that falls on the byte that decided.
+    #[serde(skip)]
+    pub(crate) mask: Option<u8>,
+}
 
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const BYTES: usize = 512;
-        let mut digits = [0; 2 * BYTES];
-        for bytes in self.0.chunks(BYTES) {
-            let digits = &mut digits[..2 * bytes.len()];
-            hex::encode_to_slice(bytes, digits).map_err(|_| fmt::Error)?;
-            f.write_str(str::from_utf8(digits).map_err(|_| fmt::Error)?)?;
+/// Where records go.
+pub(crate) struct Output<W: Write> {
+    out: W,
+    format: Format,
+    /// Which direction of a connection they belong to, if there are two.
+    direction: Option<&'static str>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Format {
+    Json,
+    Lines { terminal: Terminal, full: bool },
+}
+
+#[derive(Serialize)]
+struct Directed<'a> {
+    direction: &'static str,
+    #[serde(flatten)]
+    record: &'a Record<'a>,
+}
+
+impl<W: Write> Output<W> {
+    pub(crate) fn new(out: W, format: Format) -> Output<W> {
+        Output { out, format, direction: None }
+    }
+
+    /// What follows belongs to one direction of a connection: what this end sent.
+    pub(crate) fn begin_direction(&mut self, sender: &'static str) -> io::Result<()> {
+        if let Format::Lines { .. } = self.format {
+            let blank = if self.direction.is_some() { "\n" } else { "" };
+            writeln!(self.out, "{blank}From the {sender}:")?;
         }
+        self.direction = Some(sender);
         Ok(())
+    }
+
+    /// The names of the columns.
+    pub(crate) fn begin_stream(&mut self) -> io::Result<()> {
+        match self.format {
+            Format::Json => Ok(()),
+            Format::Lines { .. } => {
+                writeln!(self.out, "{:>10}  {:<9} {:>9} {:>6}  content", "offset", "event", "bytes", "frames")
+            }
+        }
+    }
+
+    pub(crate) fn write(&mut self, record: &Record<'_>) -> io::Result<()> {
+        match (self.format, self.direction) {
+            (Format::Json, None) => serde_json::to_writer(&mut self.out, record)?,
+            (Format::Json, Some(direction)) => serde_json::to_writer(&mut self.out, &Directed { direction, record })?,
+            (Format::Lines { terminal, full }, _) => return self.write_lines(record, &terminal, full),
+        }
+        self.out.write_all(b"\n")
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn write_lines(&mut self, record: &Record<'_>, terminal: &Terminal, full: bool) -> io::Result<()> {
+        const BEFORE_CONTENT: usize = 41;
+        let columns = if full { usize::MAX } else { terminal.width.saturating_sub(BEFORE_CONTENT) };
+        let none = String::new;
+        let mut line = |offset: &u64, what: &str, color, bytes: String, frames: String, content: &str| {
+            let what = terminal.paint(color, format!("{what:<9}"));
+            let line = format!("{offset:>10}  {what} {bytes:>9} {frames:>6}  {content}");
+            writeln!(self.out, "{}", line.trim_end())
+        };
+        match record {
+            Record::Head { offset, length, permessage_deflate } => {
+                line(offset, "head", AnsiColor::BrightBlack, length.to_string(), none(), "opening handshake")?;
+                if *permessage_deflate {
+                    let note = "permessage-deflate is in the handshake: compressed messages are shown as opaque bytes";
+                    let note = paragraph(terminal, "note", note);
+                    self.out.write_all(note.as_bytes())?;
+                }
+                Ok(())
+            }
+            Record::Frame(frame) => {
+                let bytes = frame.length.to_string();
+                line(&frame.offset, "  frame", AnsiColor::BrightBlack, bytes, none(), &frame.describe())
+            }
+            Record::Message { kind, offset, length, fragments, payload, opaque, text } => {
+                let color = if *kind == "text" { AnsiColor::Green } else { AnsiColor::Cyan };
+                let content = match text {
+                    Some(text) => quoted(text, columns),
+                    None if *opaque => format!("opaque {}", hex(payload.0, columns.saturating_sub(7))),
+                    None => hex(payload.0, columns),
+                };
+                line(offset, kind, color, length.to_string(), fragments.to_string(), &content)
+            }
+            Record::Ping { offset, payload } | Record::Pong { offset, payload } => {
+                let what = if matches!(record, Record::Ping { .. }) { "ping" } else { "pong" };
+                let content = match str::from_utf8(payload.0) {
+                    Ok("") => String::new(),
+                    Ok(text) => quoted(text, columns),
+                    Err(_) => hex(payload.0, columns),
+                };
+                line(offset, what, AnsiColor::Blue, payload.0.len().to_string(), none(), &content)
+            }
+            Record::Close { offset, code, reason } => {
+                let code = code.and_then(|code| CloseCode::new(code).ok());
+                let content = match code {
+                    None => "without a code: the application sees 1005 No Status Received".to_owned(),
+                    Some(code) if reason.is_empty() => code.to_string(),
+                    Some(code) => {
+                        let code = code.to_string();
+                        let reason = quoted(reason, columns.saturating_sub(code.len() + 1));
+                        format!("{code} {reason}")
+                    }
+                };
+                let bytes = if code.is_some() { 2 + reason.len() } else { 0 };
+                line(offset, "close", AnsiColor::Yellow, bytes.to_string(), none(), &content)
+            }
+            Record::Violation(broken) => self.write_violation(broken, terminal),
+            Record::Stats(stats) => stats.lines().iter().try_for_each(|line| writeln!(self.out, "  {line}")),
+            Record::End { offset, state } => line(offset, "end", AnsiColor::BrightBlack, none(), none(), state),
+        }
+    }
+
+    fn write_violation(&mut self, broken: &Broken, terminal: &Terminal) -> io::Result<()> {
+        let Broken { offset, violation, frame, frame_offset, dump, mask, .. } = broken;
+        let what = terminal.alarm("violation");
+        writeln!(self.out, "{offset:>10}  {what}  {}", terminal.alarm(violation.name()))?;
+        let byte = dump.byte();
+        let unmasked = mask.map_or(String::new(), |mask| format!(", unmasked {:#04x}", byte ^ mask));
+        let index = offset - frame_offset;
+        let place = format!(
+            "byte {offset}, which is {byte:#04x}{unmasked}: byte {index} of frame {frame}, which begins at byte {frame_offset}"
+        );
+        let code = violation.close_code();
+        let rule = format!("{} (RFC 6455 section {})", violation.meaning(), violation.section());
+        let mut block = paragraph(terminal, "where", &place);
+        for row in dump.rows() {
+            block.push_str(&format!("              {}\n", row.trim_end()));
+        }
+        block.push_str(&paragraph(terminal, "rule", &rule));
+        block.push_str(&paragraph(terminal, "close with", &format!("{code}: {}", code.meaning())));
+        block.push_str(&paragraph(terminal, "fix", violation.remedy()));
+        self.out.write_all(block.as_bytes())
     }
 }

@@ -151,4 +151,5 @@ async def main():
     await record("ws", "ws", "ws", private, 9711)
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

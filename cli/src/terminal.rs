@@ -1,0 +1,119 @@
+//! Output for people: how wide it is, whether it has colours, and text that cannot play tricks with a terminal.
+
+use core::fmt::{self, Write};
+use std::env;
+use std::io::{self, IsTerminal};
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthChar;
+
+/// The width of what goes to no terminal, in columns.
+const DEFAULT_WIDTH: usize = 100;
+
+/// How standard output is to be written to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terminal {
+    /// In columns.
+    pub(crate) width: usize,
+    colored: bool,
+}
+
+impl Terminal {
+    pub(crate) fn stdout() -> Terminal {
+        let is_terminal = io::stdout().is_terminal();
+        let width = if is_terminal { terminal_size::terminal_size().map(|(width, _)| width.0.into()) } else { None };
+        let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
+        Terminal { width: width.unwrap_or(DEFAULT_WIDTH).max(40), colored: is_terminal && !no_color && !dumb }
+    }
+
+    /// `text` in that colour, if there are colours.
+    pub(crate) fn paint<T>(&self, color: AnsiColor, text: T) -> Painted<T> {
+        let style = if self.colored { color.on_default() } else { Style::new() };
+        Painted { style, text }
+    }
+
+    /// `text` in bold red, if there are colours.
+    pub(crate) fn alarm<T>(&self, text: T) -> Painted<T> {
+        let style = if self.colored { AnsiColor::Red.on_default().bold() } else { Style::new() };
+        Painted { style, text }
+    }
+}
+
+pub(crate) struct Painted<T> {
+    style: Style,
+    text: T,
+}
+
+impl<T: fmt::Display> fmt::Display for Painted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.style.render())?;
+        self.text.fmt(f)?;
+        write!(f, "{}", self.style.render_reset())
+    }
+}
+
+/// Text in quotes, with control characters, bidirectional marks and other invisible characters escaped; as much of it as
+/// fits that many columns.
+pub(crate) fn quoted(text: &str, columns: usize) -> String {
+    let mut out = String::from("\"");
+    let mut used = 2;
+    let mut one = String::new();
+    for (i, char) in text.char_indices() {
+        one.clear();
+        // The letter before keeps a combining mark from being escaped as if it stood alone.
+        one.push('a');
+        one.push(char);
+        let escaped = || one.escape_debug().skip(1);
+        let width: usize = escaped().map(|char| char.width().unwrap_or(0)).sum();
+        let is_last = i + char.len_utf8() == text.len();
+        if used + width + if is_last { 0 } else { 3 } > columns {
+            out.push_str("\"...");
+            return out;
+        }
+        used += width;
+        out.extend(escaped());
+    }
+    out.push('"');
+    out
+}
+
+/// Bytes as hex, as many as fit that many columns.
+pub(crate) fn hex(bytes: &[u8], columns: usize) -> String {
+    if bytes.len() <= columns / 2 {
+        return Hex(bytes).to_string();
+    }
+    let fitting = columns.saturating_sub(3) / 2;
+    format!("{}...", Hex(&bytes[..fitting]))
+}
+
+/// Bytes as hex, without a copy of all of them.
+pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const BYTES: usize = 512;
+        let mut digits = [0; 2 * BYTES];
+        for bytes in self.0.chunks(BYTES) {
+            let digits = &mut digits[..2 * bytes.len()];
+            hex::encode_to_slice(bytes, digits).map_err(|_| fmt::Error)?;
+            f.write_str(str::from_utf8(digits).map_err(|_| fmt::Error)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// A label, and a paragraph beside it that is wrapped to the width.
+pub(crate) fn paragraph(terminal: &Terminal, label: &str, text: &str) -> String {
+    const INDENT: usize = 14;
+    let indent = " ".repeat(INDENT);
+    let options =
+        textwrap::Options::new(terminal.width.min(DEFAULT_WIDTH)).initial_indent(&indent).subsequent_indent(&indent);
+    let wrapped = textwrap::fill(text, options);
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write!(out, "  {:<12}", terminal.paint(AnsiColor::Cyan, format_args!("{label:<12}")));
+    out.push_str(wrapped.get(INDENT..).unwrap_or_default());
+    out.push('\n');
+    out
+}
