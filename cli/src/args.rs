@@ -67,7 +67,7 @@ pub(crate) struct DecodeArgs {
     #[arg(long)]
     pub(crate) full: bool,
 
-    /// Print the header of each frame before the event that it belongs to.
+    /// Print the header of each frame before its event: opcode, fin, reserved bits, mask key, bits of the length.
     #[arg(long)]
     pub(crate) frames: bool,
 

@@ -65,7 +65,9 @@ struct Stream {
     /// The length of the HTTP head before the frames.
     start: u64,
     compressed: bool,
-    has_head: bool,
+    role: Role,
+    /// The end that received the HTTP head, if there is one.
+    head_receiver: Option<Role>,
     show_frames: bool,
     show_stats: bool,
     chunk: Option<usize>,
@@ -83,7 +85,8 @@ impl Stream {
             broken: None,
             start,
             compressed,
-            has_head: head.is_some(),
+            role,
+            head_receiver: head.map(|head| if head.is_response { Role::Client } else { Role::Server }),
             show_frames: args.frames,
             show_stats: args.stats,
             chunk: args.chunk.map(|bytes| bytes.get().min(MAX_CHUNK)),
@@ -93,8 +96,10 @@ impl Stream {
     fn decode(&mut self, mut input: Input, out: &mut Output<impl Write>) -> Result<Outcome, Failure> {
         let started = Instant::now();
         out.begin_stream()?;
-        if self.has_head {
-            out.write(&Record::Head { offset: 0, length: self.start, permessage_deflate: self.compressed })?;
+        if let Some(receiver) = self.head_receiver {
+            let other_role = Some(receiver).filter(|receiver| *receiver != self.role);
+            let (length, permessage_deflate) = (self.start, self.compressed);
+            out.write(&Record::Head { offset: 0, length, permessage_deflate, other_role })?;
         }
         let mut end = self.start;
         let mut progress = Progress::new(input.len());
@@ -219,7 +224,7 @@ impl Stream {
             dump: self.recent.dump(offset),
             mask: self.frames.mask_at(offset),
         };
-        let complete = broken.dump.room() == 0;
+        let complete = broken.dump.room() == 0 || out.is_json();
         self.broken = Some(broken);
         if complete { self.write_violation(out) } else { Ok(()) }
     }

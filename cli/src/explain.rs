@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use wsframe::{CloseCode, CloseCodeError, Violation};
 
 use crate::args::ExplainArgs;
-use crate::terminal::{Terminal, paragraph};
+use crate::terminal::{Terminal, paragraph, wrapping};
 use crate::{Failure, Outcome};
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<Outcome, Failure> {
@@ -145,6 +145,7 @@ impl Rule {
 
 /// What a word stands for: a number, or a name in any case, with or without separators.
 fn find(word: &str) -> Result<Answer, Failure> {
+    let word = word.trim();
     if !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()) {
         let error = match word.parse().map(CloseCode::new) {
             Ok(Ok(code)) => return Ok(Answer::Code(Box::new(Code::new(code)))),
@@ -161,13 +162,10 @@ fn find(word: &str) -> Result<Answer, Failure> {
     if let Some(code) = CloseCode::NAMED.iter().find(|code| plain(code.name()) == wanted) {
         return Ok(Answer::Code(Box::new(Code::new(*code))));
     }
-    let names = Violation::ALL.iter().map(|violation| violation.name());
-    let names = names.chain(CloseCode::NAMED.iter().map(|code| code.name()));
-    let nearest = names.max_by(|a, b| {
-        let [a, b] = [a, b].map(|name| strsim::jaro_winkler(&plain(name), &wanted));
-        a.total_cmp(&b)
-    });
-    let nearest = nearest.unwrap_or_default();
+    let rules = Violation::ALL.iter().map(|violation| violation.name().to_owned());
+    let codes = CloseCode::NAMED.iter().flat_map(|code| [code.name().to_owned(), code.get().to_string()]);
+    let likeness = |name: &str| strsim::normalized_damerau_levenshtein(&plain(name), &wanted);
+    let nearest = rules.chain(codes).max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default();
     let word = word.escape_debug();
     Err(Failure::Unusable(format!(
         "no close code or rule is called '{word}'; did you mean '{nearest}'? 'wsframe explain' lists all"
@@ -180,7 +178,7 @@ fn no_code(number: &str, error: CloseCodeError) -> NoCode {
         CloseCodeError::Unassigned => "Unassigned",
         CloseCodeError::OutOfRange | CloseCodeError::NotOnWire => "Out of Range",
     };
-    let mut meaning = format!("{error}. ");
+    let mut meaning = format!("{number} is no close code: {error}. ");
     meaning.push_str(match number.parse::<u16>() {
         Ok(_) => "It must not be sent; a Close frame that carries it breaks CloseCodeForbidden and is answered with 1002. Use 4000-4999 for codes of your own.",
         Err(_) => "A Close frame has two bytes for the code, so this number cannot even be written.",
@@ -267,7 +265,7 @@ fn list(codes: &[Code], terminal: &Terminal) -> String {
             terminal.paint(AnsiColor::Green, &label),
             if beside { &rest } else { rest.trim_end() }
         ));
-        let meaning = textwrap::wrap(code.meaning, width - meaning_at);
+        let meaning = textwrap::wrap(code.meaning, wrapping(width - meaning_at));
         let indent = " ".repeat(meaning_at);
         for (i, line) in meaning.iter().enumerate() {
             debug_assert!(meaning_at + line.width() <= width);
@@ -282,9 +280,12 @@ fn list(codes: &[Code], terminal: &Terminal) -> String {
         }
         text.push('\n');
     }
-    text.push_str("\nwire: whether it may stand in a Close frame. 'wsframe explain CODE' says more. The rules that lead to a code:\n");
     let names: Vec<_> = Violation::ALL.iter().map(|violation| violation.name()).collect();
-    text.push_str(&textwrap::fill(&names.join(", "), width));
-    text.push('\n');
+    let legend = "wire: whether it may stand in a Close frame. 'wsframe explain CODE' says more. The rules of the protocol, \
+                  which 'wsframe explain RULE' explains:";
+    for paragraph in ["", legend, &names.join(", ")] {
+        text.push_str(&textwrap::fill(paragraph, wrapping(width)));
+        text.push('\n');
+    }
     text
 }

@@ -104,5 +104,5 @@ fn usage(error: &clap::Error) -> Result<Outcome, Failure> {
         let line = words.join(" ").replace(char::is_control, "?");
         line.trim_start_matches("error: ").to_owned()
     };
-    Err(Failure::Unusable(format!("{first}; 'wsframe --help' and 'wsframe decode --help' list what there is")))
+    Err(Failure::Unusable(format!("{first}; see 'wsframe --help' or 'wsframe COMMAND --help'")))
 }

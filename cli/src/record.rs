@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::AnsiColor;
 use serde::{Serialize, Serializer};
-use wsframe::{CloseCode, Header, Violation};
+use wsframe::{CloseCode, Header, Role, Violation};
 
 use crate::dump::Dump;
 use crate::frames::length_form;
@@ -20,6 +20,9 @@ pub(crate) enum Record<'a> {
         length: u64,
         #[serde(skip_serializing_if = "is_false")]
         permessage_deflate: bool,
+        /// The role that the head speaks for, if it is another than was given.
+        #[serde(skip)]
+        other_role: Option<Role>,
     },
     Frame(Frame),
     Message {
@@ -106,9 +109,9 @@ impl Frame {
             0x9 => "ping",
             _ => "pong",
         };
-        let fin = if self.fin { "fin" } else { "   " };
-        let key = self.mask_key.as_ref().map_or("not masked".to_owned(), |key| format!("key {key}"));
-        format!("{fin} rsv {:03b} {opcode:<12} {key}  {}-bit length", self.rsv, self.length_form)
+        let fin = if self.fin { "fin" } else { "" };
+        let key = self.mask_key.as_deref().unwrap_or("unmasked");
+        format!("{opcode:<12} {fin:<3} rsv{:03b} {key} {}-bit", self.rsv, self.length_form)
     }
 }
 
@@ -188,6 +191,11 @@ impl<W: Write> Output<W> {
         self.out.write_all(b"\n")
     }
 
+    /// Whether records are JSON, which has no bytes around a violation.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self.format, Format::Json)
+    }
+
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
@@ -202,14 +210,18 @@ impl<W: Write> Output<W> {
             writeln!(self.out, "{}", line.trim_end())
         };
         match record {
-            Record::Head { offset, length, permessage_deflate } => {
+            Record::Head { offset, length, permessage_deflate, other_role } => {
                 line(offset, "head", AnsiColor::BrightBlack, length.to_string(), none(), "opening handshake")?;
+                let mut notes = String::new();
                 if *permessage_deflate {
                     let note = "permessage-deflate is in the handshake: compressed messages are shown as opaque bytes";
-                    let note = paragraph(terminal, "note", note);
-                    self.out.write_all(note.as_bytes())?;
+                    notes.push_str(&paragraph(terminal, "note", note));
                 }
-                Ok(())
+                if let Some(role) = other_role {
+                    let note = format!("the {} sent this head: what follows it wants --role {role}", role.peer());
+                    notes.push_str(&paragraph(terminal, "note", &note));
+                }
+                self.out.write_all(notes.as_bytes())
             }
             Record::Frame(frame) => {
                 let bytes = frame.length.to_string();

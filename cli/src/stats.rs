@@ -5,7 +5,7 @@ use core::time::Duration;
 use serde::Serialize;
 
 /// The longest bar of the histogram, in columns.
-const BAR: u64 = 40;
+const BAR: u64 = 32;
 
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Stats {

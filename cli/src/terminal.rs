@@ -107,8 +107,7 @@ impl fmt::Display for Hex<'_> {
 pub(crate) fn paragraph(terminal: &Terminal, label: &str, text: &str) -> String {
     const INDENT: usize = 14;
     let indent = " ".repeat(INDENT);
-    let options =
-        textwrap::Options::new(terminal.width.min(DEFAULT_WIDTH)).initial_indent(&indent).subsequent_indent(&indent);
+    let options = wrapping(terminal.width.min(DEFAULT_WIDTH)).initial_indent(&indent).subsequent_indent(&indent);
     let wrapped = textwrap::fill(text, options);
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -116,4 +115,11 @@ pub(crate) fn paragraph(terminal: &Terminal, label: &str, text: &str) -> String 
     out.push_str(wrapped.get(INDENT..).unwrap_or_default());
     out.push('\n');
     out
+}
+
+/// Lines of that width, broken at spaces only: not inside numbers and names.
+pub(crate) fn wrapping<'a>(width: usize) -> textwrap::Options<'a> {
+    textwrap::Options::new(width)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
 }

@@ -112,7 +112,7 @@ fn json_has_exactly_the_documented_fields() {
     let output = run(&["decode", "--json", "-"], b"\x82\xfe\x00\x05");
     let expected = json!({
         "event": "violation", "offset": 3, "close_code": 1002, "rule": "LengthNotMinimal", "section": "5.2",
-        "message": "length not in its shortest form",
+        "message": "length not in its shortest form", "frame": 1, "frame_offset": 0,
     });
     assert_eq!(records(&output)[0], expected);
 }
@@ -285,6 +285,190 @@ fn memory_is_bounded_by_the_longest_message() {
     let peak: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
     drop(stdin);
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert_eq!(reader.join().unwrap().lines().count(), 1025);
+    assert_eq!(reader.join().unwrap().lines().count(), 1 + 1024 + 1);
     assert!(peak < 16 * 1024, "{peak} KiB");
+}
+
+#[test]
+fn compressed_messages_are_opaque_when_the_handshake_names_permessage_deflate() {
+    let frames = b"\xc1\x83\0\0\0\0\xff\xfe\x80\x81\x82\0\0\0\0ok";
+    for field in [
+        "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
+        "sec-websocket-extensions:x-other , PERMESSAGE-DEFLATE",
+    ] {
+        let head = format!("GET / HTTP/1.1\r\nHost: x\r\n{field}\r\n\r\n");
+        let output = run(&["decode", "--json"], &[head.as_bytes(), frames].concat());
+        let records = records(&output);
+        assert_eq!(records[0]["permessage_deflate"], true);
+        assert_eq!((&records[1]["payload_hex"], &records[1]["opaque"]), (&json!("fffe80"), &json!(true)));
+        assert_eq!((&records[2]["payload_hex"], records[2].get("opaque")), (&json!("6f6b"), None));
+        assert_eq!(output.status.code(), Some(0));
+        let text = run(&["decode"], &[head.as_bytes(), frames].concat());
+        let text = String::from_utf8(text.stdout).unwrap();
+        assert!(
+            text.contains("compressed messages are shown as opaque bytes") && text.contains("opaque fffe80"),
+            "{text}"
+        );
+    }
+    for head in
+        ["GET / HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/1.1\r\nSec-WebSocket-Extensions: permessage-deflate2\r\n\r\n"]
+    {
+        let output = run(&["decode", "--json"], &[head.as_bytes(), frames].concat());
+        assert_eq!(records(&output)[1]["rule"], "ReservedBits");
+        assert_eq!(records(&output)[0].get("permessage_deflate"), None);
+    }
+}
+
+#[test]
+fn both_directions_are_decoded_with_their_roles_and_the_servers_answer_counts() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let request = "GET / HTTP/1.1\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    let client = write("both.client", &[request.as_bytes(), b"\xc1\x81\0\0\0\0\xff"].concat());
+    for (answer, expected, code) in
+        [("Sec-WebSocket-Extensions: permessage-deflate\r\n", "message", 0), ("", "violation", 1)]
+    {
+        let response = format!("HTTP/1.1 101 Switching Protocols\r\n{answer}\r\n");
+        let server = write("both.server", &[response.as_bytes(), b"\x81\x02hi"].concat());
+        let output = run(&["decode", "--json", "--both", &client, &server], b"");
+        let seen: Vec<_> = records(&output)
+            .iter()
+            .map(|record| {
+                (record["direction"].as_str().unwrap().to_owned(), record["event"].as_str().unwrap().to_owned())
+            })
+            .collect();
+        let expected = [
+            ("client", "head"),
+            ("client", expected),
+            ("client", "end"),
+            ("server", "head"),
+            ("server", "message"),
+            ("server", "end"),
+        ];
+        assert_eq!(seen, expected.map(|(direction, event)| (direction.to_owned(), event.to_owned())));
+        assert_eq!(output.status.code(), Some(code));
+    }
+}
+
+#[test]
+fn stats_count_what_is_there() {
+    let stream = [
+        HELLO,
+        b"\x02\x83\0\0\0\0abc\x89\x81\0\0\0\0p\x00\x80\0\0\0\0\x80\x83\0\0\0\0def",
+        b"\x81\x80\0\0\0\0\x8a\x80\0\0\0\0\x88\x80\0\0\0\0",
+    ]
+    .concat();
+    let output = run(&["decode", "--json", "--stats"], &stream);
+    let records = records(&output);
+    let [.., stats, end] = &records[..] else { panic!() };
+    assert_eq!(end["event"], "end");
+    let expected = json!({
+        "event": "stats", "text_messages": 2, "binary_messages": 1, "pings": 1, "pongs": 1, "closes": 1, "frames": 8,
+        "max_fragments": 3, "payload_bytes": 11, "overhead_bytes": stream.len() - 11,
+        "sizes": [{"from": 0, "to": 0, "messages": 1}, {"from": 4, "to": 7, "messages": 2}],
+    });
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(&stats[field], value, "{field}");
+    }
+    assert!((stats["mean_fragments"].as_f64().unwrap() - 5.0 / 3.0).abs() < 1e-9);
+    assert!(stats["seconds"].as_f64().unwrap() > 0.0 && stats["bytes_per_second"].as_f64().unwrap() > 0.0);
+    let text = String::from_utf8(run(&["decode", "--stats"], &stream).stdout).unwrap();
+    for line in ["messages    2 text, 1 binary", "frames      8; 1.67 a message, at most 3", "4-7        2 ####"] {
+        assert!(text.contains(line), "{text}");
+    }
+    // Nothing at all is counted too.
+    assert_eq!(run(&["decode", "--stats"], b"").status.code(), Some(0));
+}
+
+#[test]
+fn a_violation_is_shown_with_its_surroundings_however_the_stream_is_fed() {
+    let mut stream = HELLO.to_vec();
+    stream.extend(b"\x81\x8a\x11\x22\x33\x44");
+    stream.extend(b"ab\xffdefghij".iter().zip([0x11, 0x22, 0x33, 0x44].iter().cycle()).map(|(byte, key)| byte ^ key));
+    stream.extend([0xcc; 100]);
+    let whole = run(&["decode"], &stream);
+    assert_eq!(whole.status.code(), Some(1));
+    let text = String::from_utf8(whole.stdout.clone()).unwrap();
+    for line in [
+        "        19  violation  TextNotUtf8",
+        "  where       byte 19, which is 0xcc, unmasked 0xff: byte 8 of frame 2, which begins at byte 11",
+        "                       3 fa 21 3d 7f 9f 4d 51 58 81 8a 11 22 33 44 70 40",
+        "                      19 cc 20 74 44 54 2c 78 48 cc cc cc cc cc cc cc cc",
+        "                         ^^",
+        "  close with  1007 Invalid Frame Payload Data: A message's content does not fit its type",
+        "RFC 6455 section 8.1",
+        "  fix         Encode text as UTF-8 before masking",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    for chunk in ["1", "2", "7", "30"] {
+        assert_eq!(run(&["decode", "--chunk", chunk], &stream).stdout, whole.stdout, "--chunk {chunk}");
+    }
+    // At the very end of the input there is nothing to wait for.
+    let short = run(&["decode", "--chunk", "1"], &stream[..20]);
+    assert!(String::from_utf8(short.stdout).unwrap().contains("                      19 cc\n"));
+}
+
+#[test]
+fn frames_are_shown_before_their_events_however_the_stream_is_fed() {
+    let path = tests_folder().join("captures/websockets.client.bin");
+    let path = path.to_str().unwrap();
+    let whole = run(&["decode", "--json", "--frames", path], b"");
+    let frames: Vec<_> = records(&whole).into_iter().filter(|record| record["event"] == "frame").collect();
+    assert_eq!(frames.len(), 15);
+    assert_eq!(frames[0]["offset"], 198);
+    assert_eq!(
+        (&frames[0]["fin"], &frames[0]["opcode"], &frames[0]["length_form"]),
+        (&json!(true), &json!(1), &json!(7))
+    );
+    assert_eq!(frames[3]["length_form"], 16);
+    assert!(frames.iter().any(|frame| frame["length"] == 66_000 && frame["length_form"] == 64));
+    for chunk in ["1", "1000"] {
+        assert_eq!(run(&["decode", "--json", "--frames", "--chunk", chunk, path], b"").stdout, whole.stdout);
+    }
+    // An empty frame is whole with its header, which still comes first.
+    let events: Vec<_> = records(&run(&["decode", "--json", "--frames"], b"\x81\x80\0\0\0\0\x89\x80\0\0\0\0"))
+        .iter()
+        .map(|record| record["event"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(events, ["frame", "message", "frame", "ping", "end"]);
+}
+
+#[test]
+fn full_shows_whole_payloads() {
+    let stream = [&b"\x81\xfe\x01\x00\0\0\0\0"[..], &[b'x'; 256], b"\x82\xfe\x01\x00\0\0\0\0", &[0xab; 256]].concat();
+    let short = String::from_utf8(run(&["decode"], &stream).stdout).unwrap();
+    assert!(short.lines().all(|line| line.len() <= 100) && short.contains("x\"...") && short.contains("ab..."));
+    let full = String::from_utf8(run(&["decode", "--full"], &stream).stdout).unwrap();
+    assert!(full.contains(&"x".repeat(256)) && full.contains(&"ab".repeat(256)) && !full.contains("..."));
+}
+
+#[cfg(unix)]
+#[test]
+fn arguments_that_are_not_utf8_are_an_error_or_a_file_name() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let odd = OsStr::from_bytes(b"no\xff\nsuch\x1b");
+    for arguments in [vec!["decode".as_ref(), odd], vec!["decode".as_ref(), "--role".as_ref(), odd], vec![odd]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_wsframe")).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(!error_line(&output).trim_end().contains(char::is_control));
+    }
+}
+
+#[test]
+fn completions_and_man_pages_are_made_from_the_arguments() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let output = run(&["completions", shell], b"");
+        assert_eq!(output.status.code(), Some(0));
+        assert!(String::from_utf8(output.stdout).unwrap().contains("max-fragments"), "{shell}");
+    }
+    for (arguments, words) in [(&["man"][..], "explain"), (&["man", "decode"], "max"), (&["man", "explain"], "CODE")] {
+        let text = String::from_utf8(run(arguments, b"").stdout).unwrap();
+        assert!(text.contains(".TH") && text.contains(words), "{text}");
+    }
 }

@@ -104,9 +104,11 @@ async def record(code, reason):
     await through.wait_closed()
     messages = [{"text": SCRIPTS}, {"hex": BINARY.hex()}]
     close = {"close": code, "reason": reason}
+    # A browser whose tab is closed does not wait for the answer.
+    answer = [] if code == 1001 else [close]
     events = {
         "client": [{"pong": "from the server"}] + messages + [close],
-        "server": [{"ping": "from the server"}, {"text": "welcome"}] + messages + [close],
+        "server": [{"ping": "from the server"}, {"text": "welcome"}] + messages + answer,
     }
     for direction in ("client", "server"):
         with open(f"{name}.{direction}.json", "w", encoding="utf-8") as file:
