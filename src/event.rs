@@ -115,7 +115,7 @@ impl<'b> Data<'b> {
 
 /// The text of `payload`, which is all of a message whose last piece is `part`; `None` if it was not checked as text.
 #[inline]
-#[expect(unsafe_code, reason = "the payload was validated while it was unmasked")]
+#[allow(unsafe_code, reason = "the payload was validated while it was unmasked")]
 fn checked_text<'a>(payload: &'a [u8], part: &Part) -> Option<&'a str> {
     // SAFETY: `Data` and `Message` are made from what the machine did its passes over, and they never give out the bytes
     // to write to while they could still be asked for text. When `is_checked_text`, the validator of the message saw

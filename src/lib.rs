@@ -11,6 +11,8 @@ struct Readme;
 
 #[cfg(feature = "alloc")]
 mod assembler;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod close;
 mod close_frame;
 mod config;
@@ -34,6 +36,7 @@ pub use crate::assembler::{Assembler, Incoming};
 pub use crate::close::{CloseCode, CloseCodeError, Reconnect, Sender};
 pub use crate::close_frame::{CloseFrame, ControlFrame};
 pub use crate::config::Config;
+pub use crate::cpu::kernels;
 pub use crate::decoder::Decoder;
 pub use crate::encoder::{Encoder, KeySource, Unmasked};
 #[cfg(feature = "alloc")]

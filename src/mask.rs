@@ -8,8 +8,7 @@ use core::fmt;
 #[cfg(feature = "alloc")]
 use core::mem::MaybeUninit;
 
-#[cfg(target_arch = "x86_64")]
-use crate::cpu;
+use crate::cpu::{Path, path};
 
 /// A masking key, in the order in which it stands in the header.
 pub type MaskKey = [u8; 4];
@@ -63,9 +62,12 @@ pub(crate) fn advance(key: MaskKey, by: usize) -> MaskKey {
     u32::from_le_bytes(key).rotate_right(8 * (by % 4) as u32).to_le_bytes()
 }
 
+/// Up to this many bytes, the loop costs more than it saves.
+pub(crate) const SHORT: usize = 64;
+
 /// XORs `bytes` with the key; tells whether the result is all ASCII.
 #[inline]
-#[expect(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+#[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
 pub(crate) fn xor(bytes: &mut [u8], key: MaskKey) -> bool {
     let at = bytes.as_mut_ptr();
     // SAFETY: `bytes` is valid for reads and writes of its length, and source and destination are the same.
@@ -75,7 +77,7 @@ pub(crate) fn xor(bytes: &mut [u8], key: MaskKey) -> bool {
 /// Writes `from` XOR the key to the front of `to`, whose bytes then are initialized; tells whether the result is all ASCII. Nothing is written, and the
 /// answer is `None`, when `to` is shorter than `from`.
 #[inline]
-#[expect(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+#[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
 #[cfg(feature = "alloc")]
 pub(crate) fn xor_copy(from: &[u8], to: &mut [MaybeUninit<u8>], key: MaskKey) -> Option<bool> {
     let to = to.get_mut(..from.len())?;
@@ -86,7 +88,7 @@ pub(crate) fn xor_copy(from: &[u8], to: &mut [MaybeUninit<u8>], key: MaskKey) ->
 
 /// Writes `from` XOR the key to the front of `to`, as much of it as both have.
 #[inline]
-#[expect(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+#[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
 pub(crate) fn xor_to(from: &[u8], to: &mut [u8], key: MaskKey) {
     let len = from.len().min(to.len());
     // SAFETY: `from` is valid for reads and `to` for writes of `len`, and a shared and an exclusive borrow do not overlap.
@@ -96,26 +98,26 @@ pub(crate) fn xor_to(from: &[u8], to: &mut [u8], key: MaskKey) {
 /// # Safety
 /// `from` must be valid for reads of `len` bytes, and `to` for writes of as many. They must be the same or not overlap.
 #[inline]
-#[expect(unsafe_code, reason = "pointers that may be the same")]
-unsafe fn xor_raw(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
-    if len <= 64 {
+#[allow(unsafe_code, reason = "pointers that may be the same")]
+pub(crate) unsafe fn xor_raw(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
+    if len <= SHORT {
         // SAFETY: as the caller's.
         return unsafe { xor_short(from, to, len, key) };
     }
-    #[cfg(target_arch = "x86_64")]
-    if cpu::avx2() {
-        // SAFETY: as the caller's; the CPU and the operating system support AVX2.
-        return unsafe { xor_avx2(from, to, len, key) };
+    match path() {
+        // SAFETY: as the caller's; the machine has AVX2, as everything has that has AVX-512.
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx2 | Path::Avx512 => unsafe { xor_avx2(from, to, len, key) },
+        // SAFETY: as the caller's.
+        _ => unsafe { xor_baseline(from, to, len, key) },
     }
-    // SAFETY: as the caller's.
-    unsafe { xor_baseline(from, to, len, key) }
 }
 
 /// # Safety
-/// As [`xor_raw`]; the CPU and the operating system must support AVX2.
+/// As [`xor_raw`]; the machine must have AVX2.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-#[expect(unsafe_code, reason = "compiled for an instruction set")]
+#[allow(unsafe_code, reason = "compiled for an instruction set")]
 unsafe fn xor_avx2(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
     // SAFETY: as the caller's.
     unsafe { xor_blocks(from, to, len, key) }
@@ -123,7 +125,7 @@ unsafe fn xor_avx2(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bo
 
 /// # Safety
 /// As [`xor_raw`].
-#[expect(unsafe_code, reason = "pointers that may be the same")]
+#[allow(unsafe_code, reason = "pointers that may be the same")]
 unsafe fn xor_baseline(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
     // SAFETY: as the caller's.
     unsafe { xor_blocks(from, to, len, key) }
@@ -134,7 +136,7 @@ unsafe fn xor_baseline(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -
 /// # Safety
 /// As [`xor_raw`].
 #[inline(always)]
-#[expect(unsafe_code, reason = "pointers that may be the same")]
+#[allow(unsafe_code, reason = "pointers that may be the same")]
 unsafe fn xor_blocks(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
     type Block = [u64; 16];
     let key64 = word(key);
@@ -167,7 +169,7 @@ unsafe fn xor_blocks(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> 
 /// # Safety
 /// As [`xor_raw`]; `len` must be at most 64.
 #[inline(always)]
-#[expect(unsafe_code, reason = "pointers that may be the same")]
+#[allow(unsafe_code, reason = "pointers that may be the same")]
 unsafe fn xor_short(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
     /// # Safety
     /// As [`xor_raw`]; `len` must be from `8 * N` to `16 * N`.
@@ -230,10 +232,10 @@ mod tests {
     /// Every length, phase and alignment of every path, against one byte at a time.
     #[test]
     fn every_path_equals_the_naive_loop() {
-        type Path = unsafe fn(*const u8, *mut u8, usize, MaskKey) -> bool;
-        let mut paths: Vec<Path> = Vec::from([xor_raw as Path, xor_baseline as Path]);
+        type Kernel = unsafe fn(*const u8, *mut u8, usize, MaskKey) -> bool;
+        let mut paths: Vec<Kernel> = Vec::from([xor_raw as Kernel, xor_baseline as Kernel]);
         #[cfg(target_arch = "x86_64")]
-        if cpu::avx2() {
+        if path() >= Path::Avx2 {
             paths.push(xor_avx2);
         }
         let key = [0x81, 0x42, 0x24, 0x18];
@@ -253,7 +255,7 @@ mod tests {
                             let mut buffer = masked.clone();
                             let at = buffer[align..].as_mut_ptr();
                             // SAFETY: `at` is valid for `len` bytes; the paths are those that this CPU has.
-                            #[expect(unsafe_code, reason = "the paths are unsafe functions")]
+                            #[allow(unsafe_code, reason = "the paths are unsafe functions")]
                             let ascii = unsafe { path(at, at, len, key) };
                             assert_eq!(buffer[align..], plain[..], "length {len}, phase {phase}, alignment {align}");
                             assert_eq!(ascii, plain.is_ascii(), "length {len}, phase {phase}, alignment {align}");

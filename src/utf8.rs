@@ -7,6 +7,8 @@
 use core::fmt;
 
 #[cfg(target_arch = "x86_64")]
+use crate::avx512;
+#[cfg(target_arch = "x86_64")]
 use crate::cpu;
 
 /// Validates UTF-8 that comes in pieces, cut anywhere.
@@ -94,12 +96,32 @@ impl Utf8Validator {
             self.walk(core::slice::from_ref(byte), piece.len() - rest.len())?;
             rest = after;
         }
-        let at = piece.len() - rest.len();
-        let bulk_len = rest.len() - open_len(rest);
-        match rest.split_at_checked(bulk_len) {
-            Some((bulk, open)) if is_valid(bulk) => self.walk(open, at + bulk_len),
-            _ => self.walk(rest, at),
+        if is_valid_but_open(rest) && self.skip(rest) {
+            return Ok(());
         }
+        self.walk(rest, piece.len() - rest.len())
+    }
+
+    /// How many more bytes the open code point wants: 0 to 3.
+    #[inline]
+    pub(crate) fn missing(&self) -> usize {
+        match self.0 {
+            Expect::Start | Expect::Nothing => 0,
+            Expect::Last => 1,
+            Expect::Two | Expect::AfterE0 | Expect::AfterEd => 2,
+            Expect::Three | Expect::AfterF0 | Expect::AfterF4 => 3,
+        }
+    }
+
+    /// The text goes on with `piece`, all of whose whole code points are valid, and before which nothing was open; tells
+    /// whether what is open at its end can become valid too. If not, nothing changes.
+    #[inline]
+    pub(crate) fn skip(&mut self, piece: &[u8]) -> bool {
+        let state = open_state(piece);
+        if state != Expect::Nothing {
+            self.0 = state;
+        }
+        state != Expect::Nothing
     }
 
     /// Whether the text so far is valid as it stands: no code point is open, and no error was found.
@@ -120,6 +142,13 @@ impl Utf8Validator {
     }
 }
 
+/// What may follow text whose last code point may be open, and which is valid otherwise.
+#[inline]
+fn open_state(text: &[u8]) -> Expect {
+    let open = text.get(text.len() - open_len(text)..).unwrap_or_default();
+    open.iter().fold(Expect::Start, |state, byte| state.then(*byte))
+}
+
 /// How many bytes at the end of `text` are the beginning of a code point whose rest is not there: 0 to 3.
 #[inline]
 fn open_len(text: &[u8]) -> usize {
@@ -136,35 +165,49 @@ fn open_len(text: &[u8]) -> usize {
     0
 }
 
-/// Whether `text` is valid UTF-8 from its first to its last byte.
+/// Whether `text` is valid UTF-8, but for a last code point that may be open: that one is not decided here.
 #[inline]
-pub(crate) fn is_valid(text: &[u8]) -> bool {
+pub(crate) fn is_valid_but_open(text: &[u8]) -> bool {
     // Below this length a kernel costs more than it saves.
-    if text.len() < 64 {
-        return core::str::from_utf8(text).is_ok();
-    }
-    is_valid_long(text)
+    if text.len() < 32 { is_valid_but_open_by_core(text) } else { is_valid_but_open_long(text) }
 }
 
 #[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "kernels that need an instruction set")]
-fn is_valid_long(text: &[u8]) -> bool {
+#[allow(unsafe_code, reason = "kernels that need an instruction set")]
+fn is_valid_but_open_long(text: &[u8]) -> bool {
     use simdutf8::basic::imp::x86;
-    if cpu::avx2() {
-        // SAFETY: the CPU and the operating system support AVX2.
-        unsafe { x86::avx2::validate_utf8(text).is_ok() }
-    } else if cpu::sse42() {
-        // SAFETY: the CPU supports SSE4.2.
-        unsafe { x86::sse42::validate_utf8(text).is_ok() }
-    } else {
-        core::str::from_utf8(text).is_ok()
+    match cpu::path() {
+        // SAFETY: the machine has AVX-512 F and BW and BMI2.
+        cpu::Path::Avx512 => unsafe { avx512::is_text(text) },
+        // SAFETY: the machine has AVX2.
+        cpu::Path::Avx2 => whole_and_open(text, |whole| unsafe { x86::avx2::validate_utf8(whole).is_ok() }),
+        cpu::Path::Sse2 if cpu::has_sse42() => {
+            // SAFETY: the machine has SSE4.2.
+            whole_and_open(text, |whole| unsafe { x86::sse42::validate_utf8(whole).is_ok() })
+        }
+        _ => is_valid_but_open_by_core(text),
     }
 }
 
 /// The kernel that the target's features allow at compile time.
 #[cfg(not(target_arch = "x86_64"))]
-fn is_valid_long(text: &[u8]) -> bool {
-    simdutf8::basic::from_utf8(text).is_ok()
+fn is_valid_but_open_long(text: &[u8]) -> bool {
+    whole_and_open(text, |whole| simdutf8::basic::from_utf8(whole).is_ok())
+}
+
+fn is_valid_but_open_by_core(text: &[u8]) -> bool {
+    match core::str::from_utf8(text) {
+        Ok(_) => true,
+        // "An unexpected byte" or "the end of the input was reached unexpectedly".
+        Err(error) => error.error_len().is_none(),
+    }
+}
+
+/// `is_valid` decides over all code points that are whole, and the automaton over one that is open.
+#[cfg_attr(target_arch = "x86_64", inline)]
+fn whole_and_open(text: &[u8], is_valid: impl FnOnce(&[u8]) -> bool) -> bool {
+    let whole_len = text.len() - open_len(text);
+    is_valid(text.get(..whole_len).unwrap_or_default())
 }
 
 /// Text that cannot become valid UTF-8.

@@ -20,7 +20,7 @@ fn note(more: isize) {
     PEAK.set(PEAK.get().max(HELD.get()));
 }
 
-#[expect(unsafe_code, reason = "an allocator is unsafe to write")]
+#[allow(unsafe_code, reason = "an allocator is unsafe to write")]
 // SAFETY: all is passed on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -1,0 +1,192 @@
+//! The socket: bytes in memory, handed out in reads of a bounded size, and a sink for what is written back.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{BufMut, BytesMut};
+use tokio::io::ReadBuf;
+
+/// The largest read, for every codec.
+pub const READ: usize = 64 * 1024;
+
+struct Shared {
+    wire: Vec<u8>,
+    read_len: usize,
+    at: Cell<usize>,
+    left: Cell<usize>,
+    scratch: RefCell<Vec<u8>>,
+    written: RefCell<Vec<u8>>,
+}
+
+/// A connection's socket. Clones are the same socket.
+///
+/// It gives what was granted, then says that there is nothing to read *for now*: codecs that own their socket wait, and
+/// the same connection goes on with the next grant.
+#[derive(Clone)]
+pub struct Feed(Rc<Shared>);
+
+impl Feed {
+    pub fn new(wire: Vec<u8>, read_len: usize) -> Feed {
+        Feed(Rc::new(Shared {
+            wire,
+            read_len,
+            at: Cell::new(0),
+            left: Cell::new(0),
+            // Allocated here, so that it is not counted as a connection's: one serves all connections of a thread.
+            scratch: RefCell::new(vec![0; READ]),
+            written: RefCell::new(Vec::with_capacity(READ)),
+        }))
+    }
+
+    /// Lets `passes` more rounds of the whole wire be read, from its beginning.
+    pub fn grant(&self, passes: usize) {
+        self.0.at.set(0);
+        self.0.left.set(passes * self.0.wire.len());
+    }
+
+    /// Copies the next bytes into `into`: at most one read, and 0 if there is nothing for now.
+    #[inline]
+    pub fn read(&self, into: &mut [u8]) -> usize {
+        let shared = &*self.0;
+        let at = shared.at.get();
+        let len = shared.read_len.min(into.len()).min(shared.left.get()).min(shared.wire.len() - at);
+        into[..len].copy_from_slice(&shared.wire[at..at + len]);
+        shared.at.set(if at + len == shared.wire.len() { 0 } else { at + len });
+        shared.left.set(shared.left.get() - len);
+        len
+    }
+
+    /// [`Feed::read`] at the end of `buffer`, which gets room for a whole read.
+    #[inline]
+    pub fn read_onto(&self, buffer: &mut BytesMut) -> usize {
+        buffer.reserve(self.0.read_len);
+        let shared = &*self.0;
+        let at = shared.at.get();
+        let len = shared.read_len.min(shared.left.get()).min(shared.wire.len() - at);
+        buffer.put_slice(&shared.wire[at..at + len]);
+        shared.at.set(if at + len == shared.wire.len() { 0 } else { at + len });
+        shared.left.set(shared.left.get() - len);
+        len
+    }
+
+    /// The thread's read buffer, for codecs that keep nothing in it between two reads.
+    pub fn take_scratch(&self) -> Vec<u8> {
+        self.0.scratch.take()
+    }
+
+    pub fn put_scratch(&self, scratch: Vec<u8>) {
+        self.0.scratch.replace(scratch);
+    }
+
+    /// What the codec wrote into the socket.
+    pub fn written(&self) -> &RefCell<Vec<u8>> {
+        &self.0.written
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        self.0.written.borrow_mut().extend_from_slice(bytes);
+    }
+}
+
+/// Polls once, with a waker that does nothing: `None` when there is nothing to read for now.
+#[inline]
+pub fn poll_once<F: Future>(future: Pin<&mut F>) -> Option<F::Output> {
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+/// The socket as the blocking codecs see it.
+impl io::Read for Feed {
+    #[inline]
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match Feed::read(self, into) {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            len => Ok(len),
+        }
+    }
+}
+
+impl io::Write for Feed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Feed::write(self, bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tokio::io::AsyncRead for Feed {
+    #[inline]
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let shared = &*self.0;
+        let at = shared.at.get();
+        let len = shared.read_len.min(into.remaining()).min(shared.left.get()).min(shared.wire.len() - at);
+        if len == 0 {
+            return Poll::Pending;
+        }
+        into.put_slice(&shared.wire[at..at + len]);
+        shared.at.set(if at + len == shared.wire.len() { 0 } else { at + len });
+        shared.left.set(shared.left.get() - len);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl tokio::io::AsyncWrite for Feed {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Feed::write(&self, bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        pieces.iter().for_each(|piece| Feed::write(&self, piece));
+        Poll::Ready(Ok(pieces.iter().map(|piece| piece.len()).sum()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl futures_io::AsyncRead for Feed {
+    #[inline]
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        match Feed::read(&self, into) {
+            0 => Poll::Pending,
+            len => Poll::Ready(Ok(len)),
+        }
+    }
+}
+
+impl futures_io::AsyncWrite for Feed {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Feed::write(&self, bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,82 @@
+//! sockudo-ws: its `Protocol`, which does no I/O.
+
+use bytes::{Bytes, BytesMut};
+use sockudo_ws::protocol::Protocol;
+use sockudo_ws::{Message as SMessage, Role as SRole};
+
+use super::{Codec, Encode, Peer, Rank, text};
+use crate::feed::Feed;
+use crate::tally::{Kind, Message, Tally};
+use crate::workloads::Role;
+
+pub const CODEC: Codec = Codec {
+    name: "sockudo-ws",
+    package: "sockudo-ws",
+    rank: Rank::Rival,
+    mode: "Protocol::process_into a reused Vec of messages, from a BytesMut",
+    unchecked: "nothing",
+    decoder: Some(|feed, role| {
+        Box::new(Reading { feed, protocol: protocol(role), buffer: BytesMut::new(), messages: Vec::new() })
+    }),
+    encoder: Some(|_, role, message| {
+        let payload = Bytes::from(message.payload);
+        let item = match message.kind {
+            Kind::Text => SMessage::Text(payload),
+            Kind::Binary => SMessage::Binary(payload),
+        };
+        Box::new(Writing { protocol: protocol(role), item, out: BytesMut::new() })
+    }),
+};
+
+fn protocol(role: Role) -> Protocol {
+    let role = match role {
+        Role::Server => SRole::Server,
+        Role::Client => SRole::Client,
+    };
+    Protocol::new(role, 1 << 30, 1 << 30)
+}
+
+struct Reading {
+    feed: Feed,
+    protocol: Protocol,
+    buffer: BytesMut,
+    messages: Vec<SMessage>,
+}
+
+impl Peer for Reading {
+    fn run(&mut self, tally: &mut Tally) -> Result<(), String> {
+        while self.feed.read_onto(&mut self.buffer) > 0 {
+            self.protocol.process_into(&mut self.buffer, &mut self.messages).map_err(text)?;
+            // Drained, so that the buffer is free to be used again with the next read.
+            for message in self.messages.drain(..) {
+                match message {
+                    SMessage::Text(payload) => tally.message(Kind::Text, &payload),
+                    SMessage::Binary(payload) => tally.message(Kind::Binary, &payload),
+                    SMessage::Ping(payload) => tally.ping(&payload),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Writing {
+    protocol: Protocol,
+    item: SMessage,
+    out: BytesMut,
+}
+
+impl Encode for Writing {
+    fn batch(&mut self, count: usize) -> Result<(), String> {
+        self.out.clear();
+        for _ in 0..count {
+            self.protocol.encode_message(&self.item, &mut self.out).map_err(text)?;
+        }
+        Ok(())
+    }
+
+    fn output(&mut self) -> Vec<u8> {
+        self.out.to_vec()
+    }
+}

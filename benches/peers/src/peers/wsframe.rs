@@ -1,0 +1,159 @@
+//! wsframe itself: the streaming decoder, the assembler, the encoder.
+
+use wsframe::{Assembler, Decoder, Encoder, Event, Incoming, Kind as WsKind, MaskKey, Role as WsRole, Unmasked};
+
+use super::{Codec, Encode, Peer, Rank, as_str, text};
+use crate::feed::Feed;
+use crate::rng::Rng;
+use crate::tally::{Kind, Message, Tally};
+use crate::workloads::Role;
+
+pub const DECODER: Codec = Codec {
+    name: "wsframe decoder",
+    package: "wsframe",
+    rank: Rank::Own,
+    mode: "Decoder: pieces, in the buffer that was read into",
+    unchecked: "nothing; a message that came in several pieces is not assembled",
+    decoder: Some(|feed, role| Box::new(Streaming { feed, decoder: Decoder::new(ws_role(role)) })),
+    encoder: None,
+};
+
+pub const ASSEMBLER: Codec = Codec {
+    name: "wsframe assembler",
+    package: "wsframe",
+    rank: Rank::Own,
+    mode: "Assembler: whole messages",
+    unchecked: "nothing",
+    decoder: Some(|feed, role| Box::new(Whole { feed, assembler: Assembler::new(ws_role(role)) })),
+    encoder: None,
+};
+
+pub const ENCODER: Codec = Codec {
+    name: "wsframe encoder",
+    package: "wsframe",
+    rank: Rank::Own,
+    mode: "Encoder into a slice; keys from the harness' generator",
+    unchecked: "nothing",
+    decoder: None,
+    encoder: Some(|_, role, message| {
+        let encoder = match role {
+            Role::Server => Either::Server(Encoder::server()),
+            Role::Client => {
+                let mut rng = Rng(3);
+                Either::Client(Encoder::client(Box::new(move || rng.key())))
+            }
+        };
+        Box::new(Encoding { encoder, message, out: Vec::new(), len: 0 })
+    }),
+};
+
+fn ws_role(role: Role) -> WsRole {
+    match role {
+        Role::Server => WsRole::Server,
+        Role::Client => WsRole::Client,
+    }
+}
+
+fn kind(kind: WsKind) -> Kind {
+    match kind {
+        WsKind::Text => Kind::Text,
+        WsKind::Binary => Kind::Binary,
+    }
+}
+
+struct Streaming {
+    feed: Feed,
+    decoder: Decoder,
+}
+
+impl Peer for Streaming {
+    fn run(&mut self, tally: &mut Tally) -> Result<(), String> {
+        let mut scratch = self.feed.take_scratch();
+        loop {
+            let len = self.feed.read(&mut scratch);
+            if len == 0 {
+                break;
+            }
+            let taken = self.decoder.for_each(&mut scratch[..len], |event| match event {
+                Event::Data(data) => tally.piece(kind(data.kind()), data.payload(), data.ends_message()),
+                Event::Ping(ping) => tally.ping(ping.payload()),
+                Event::Pong(_) | Event::Close(_) => {}
+            });
+            taken.map_err(text)?;
+        }
+        self.feed.put_scratch(scratch);
+        Ok(())
+    }
+}
+
+struct Whole {
+    feed: Feed,
+    assembler: Assembler,
+}
+
+impl Peer for Whole {
+    fn run(&mut self, tally: &mut Tally) -> Result<(), String> {
+        let mut scratch = self.feed.take_scratch();
+        loop {
+            let len = self.feed.read(&mut scratch);
+            if len == 0 {
+                break;
+            }
+            let taken = self.assembler.for_each(&mut scratch[..len], |incoming| match incoming {
+                Incoming::Message(message) => tally.message(kind(message.kind()), message.payload()),
+                Incoming::Ping(ping) => tally.ping(ping.payload()),
+                Incoming::Pong(_) | Incoming::Close(_) => {}
+            });
+            taken.map_err(text)?;
+        }
+        self.feed.put_scratch(scratch);
+        Ok(())
+    }
+}
+
+enum Either {
+    Server(Encoder<Unmasked>),
+    Client(Encoder<Box<dyn FnMut() -> MaskKey>>),
+}
+
+struct Encoding {
+    encoder: Either,
+    message: Message,
+    out: Vec<u8>,
+    len: usize,
+}
+
+impl Encode for Encoding {
+    fn batch(&mut self, count: usize) -> Result<(), String> {
+        self.out.resize(count * (self.message.payload.len() + 14), 0);
+        self.len = 0;
+        let payload = &self.message.payload[..];
+        macro_rules! all {
+            ($encoder:expr) => {
+                match self.message.kind {
+                    // Text is text already: like the other codecs' string types, not validated again each time.
+                    Kind::Text => {
+                        let payload = as_str(payload);
+                        for _ in 0..count {
+                            self.len += $encoder.text(&mut self.out[self.len..], payload).map_err(text)?;
+                        }
+                    }
+                    Kind::Binary => {
+                        for _ in 0..count {
+                            self.len += $encoder.binary(&mut self.out[self.len..], payload).map_err(text)?;
+                        }
+                    }
+                }
+            };
+        }
+        match &mut self.encoder {
+            Either::Server(encoder) => all!(encoder),
+            Either::Client(encoder) => all!(encoder),
+        }
+        Ok(())
+    }
+
+    fn output(&mut self) -> Vec<u8> {
+        self.out[..self.len].to_vec()
+    }
+}

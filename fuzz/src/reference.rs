@@ -1,0 +1,236 @@
+//! A slow, naive decoder of a whole stream: one byte after the other, with nothing shared with the crate. What it does not
+//! do (cuts, blocks, registers) is what it cannot get wrong.
+
+use wsframe::State;
+
+use crate::Event;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub server: bool,
+    pub max_frame_len: u64,
+    pub max_message_len: u64,
+    pub max_fragments: u32,
+    pub allowed_rsv: u8,
+}
+
+pub fn mask(bytes: &mut [u8], key: [u8; 4], phase: usize) {
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        *byte ^= key[(i + phase) % 4];
+    }
+}
+
+/// The first byte after which `text` cannot become valid, and whether it is valid as it stands: every code point is
+/// computed, and compared with what its length may hold.
+pub fn utf8(text: &[u8]) -> (Option<usize>, bool) {
+    let mut i = 0;
+    while i < text.len() {
+        let lead = u32::from(text[i]);
+        let (len, bits) = match lead {
+            0..0x80 => (1, lead),
+            0xc0..0xe0 => (2, lead & 0x1f),
+            0xe0..0xf0 => (3, lead & 0x0f),
+            0xf0..0xf8 => (4, lead & 0x07),
+            _ => return (Some(i), false),
+        };
+        let lowest = [0, 0, 0x80, 0x800, 0x1_0000][len];
+        // After each byte: can any continuation still give a code point in range?
+        let mut value = bits;
+        for k in 1..=len {
+            let rest = 6 * (len - k) as u32;
+            let (least, most) = (value << rest, (value << rest) + ((1 << rest) - 1));
+            let possible = most >= lowest && least <= 0x10_ffff && !(least >= 0xd800 && most <= 0xdfff);
+            if !possible {
+                return (Some(i + k - 1), false);
+            }
+            if k == len {
+                break;
+            }
+            let Some(next) = text.get(i + k) else { return (None, false) };
+            if !(0x80..0xc0).contains(next) {
+                return (Some(i + k), false);
+            }
+            value = value << 6 | u32::from(next & 0x3f);
+        }
+        i += len;
+    }
+    (None, true)
+}
+
+struct Open {
+    text: bool,
+    rsv: u8,
+    offset: u64,
+    fragments: u32,
+    declared: u64,
+    payload: Vec<u8>,
+}
+
+/// What comes out of the whole stream, and where it ends.
+pub fn decode(limits: &Limits, stream: &[u8]) -> (Vec<Event>, State) {
+    let mut events = Vec::new();
+    let state = run(limits, stream, &mut events);
+    let state = state.unwrap_or_else(|(rule, close_code, offset)| {
+        events.push(Event::Violation { offset: offset as u64, close_code, rule: rule.to_owned() });
+        State::Failed
+    });
+    (events, state)
+}
+
+type Broken = (&'static str, u16, usize);
+
+fn run(limits: &Limits, stream: &[u8], events: &mut Vec<Event>) -> Result<State, Broken> {
+    let mut open: Option<Open> = None;
+    let mut at = 0;
+    loop {
+        let start = at;
+        let Some(&first) = stream.get(at) else {
+            return Ok(if open.is_some() { State::InMessage } else { State::Idle });
+        };
+        let (fin, rsv, opcode) = (first & 0x80 != 0, first & 0x70, first & 0x0f);
+        let may_carry_rsv = (1..8).contains(&opcode);
+        if rsv != 0 && (!may_carry_rsv || rsv & !limits.allowed_rsv != 0) {
+            return Err(("ReservedBits", 1002, at));
+        }
+        if !matches!(opcode, 0 | 1 | 2 | 8 | 9 | 10) {
+            return Err(("ReservedOpcode", 1002, at));
+        }
+        let control = opcode >= 8;
+        if control && !fin {
+            return Err(("ControlFragmented", 1002, at));
+        }
+        if opcode == 0 && open.is_none() {
+            return Err(("ContinuationUnexpected", 1002, at));
+        }
+        if (opcode == 1 || opcode == 2) && open.is_some() {
+            return Err(("ContinuationExpected", 1002, at));
+        }
+        if !control && open.as_ref().map_or(0, |open| open.fragments) >= limits.max_fragments {
+            return Err(("TooManyFragments", 1008, at));
+        }
+        at += 1;
+        let Some(&second) = stream.get(at) else { return Ok(State::InFrame) };
+        let masked = second & 0x80 != 0;
+        if limits.server && !masked {
+            return Err(("MaskMissing", 1002, at));
+        }
+        if !limits.server && masked {
+            return Err(("MaskUnexpected", 1002, at));
+        }
+        let mut len = u64::from(second & 0x7f);
+        if control && len > 125 {
+            return Err(("ControlTooLong", 1002, at));
+        }
+        if opcode == 8 && len == 1 {
+            return Err(("CloseBodyOneByte", 1002, at));
+        }
+        let extended = match len {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        if extended > 0 {
+            len = 0;
+            for i in 0..extended {
+                at += 1;
+                let Some(&byte) = stream.get(at) else { return Ok(State::InFrame) };
+                if extended == 8 && i == 0 && byte & 0x80 != 0 {
+                    return Err(("LengthTopBitSet", 1002, at));
+                }
+                len = len << 8 | u64::from(byte);
+            }
+            if len < if extended == 2 { 126 } else { 65_536 } {
+                return Err(("LengthNotMinimal", 1002, at));
+            }
+        }
+        if !control {
+            if len > limits.max_frame_len {
+                return Err(("FrameTooLong", 1009, at));
+            }
+            let declared = u128::from(open.as_ref().map_or(0, |open| open.declared)) + u128::from(len);
+            if declared > u128::from(limits.max_message_len) {
+                return Err(("MessageTooLong", 1009, at));
+            }
+        }
+        at += 1;
+        let mut key = [0; 4];
+        if masked {
+            for byte in &mut key {
+                let Some(&value) = stream.get(at) else { return Ok(State::InFrame) };
+                *byte = value;
+                at += 1;
+            }
+        }
+        let here = (stream.len() - at).min(usize::try_from(len).unwrap_or(usize::MAX));
+        let whole = here as u64 == len;
+        let mut payload = stream[at..at + here].to_vec();
+        mask(&mut payload, key, 0);
+        let payload_at = at;
+        at += here;
+        if control {
+            if opcode == 8 {
+                check_close(&payload, whole, payload_at)?;
+            }
+            if !whole {
+                return Ok(State::InFrame);
+            }
+            match opcode {
+                9 => events.push(Event::Ping(start as u64, payload)),
+                10 => events.push(Event::Pong(start as u64, payload)),
+                _ => {
+                    let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
+                    let reason = String::from_utf8(payload.get(2..).unwrap_or_default().to_vec()).unwrap();
+                    events.push(Event::Close(start as u64, code, reason));
+                    return Ok(State::Closed);
+                }
+            }
+            continue;
+        }
+        let message = open.get_or_insert_with(|| Open {
+            text: opcode == 1,
+            rsv,
+            offset: start as u64,
+            fragments: 0,
+            declared: 0,
+            payload: Vec::new(),
+        });
+        message.fragments += 1;
+        message.declared += len;
+        let before = message.payload.len();
+        message.payload.extend(payload);
+        if message.text && message.rsv == 0 {
+            let (broken, valid) = utf8(&message.payload);
+            if let Some(index) = broken {
+                return Err(("TextNotUtf8", 1007, payload_at + index - before));
+            }
+            if whole && fin && !valid {
+                return Err(("TextNotUtf8", 1007, at - 1));
+            }
+        }
+        if !whole {
+            return Ok(State::InFrame);
+        }
+        if fin && let Some(message) = open.take() {
+            let Open { text, rsv, offset, fragments, payload, .. } = message;
+            events.push(Event::Message { text, rsv, offset, fragments, payload });
+        }
+    }
+}
+
+fn check_close(body: &[u8], whole: bool, at: usize) -> Result<(), Broken> {
+    if let Some(code) = body.first_chunk() {
+        let code = u16::from_be_bytes(*code);
+        let allowed = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
+        if !allowed {
+            return Err(("CloseCodeForbidden", 1002, at + 1));
+        }
+    }
+    let (broken, valid) = utf8(body.get(2..).unwrap_or_default());
+    if let Some(index) = broken {
+        return Err(("CloseReasonNotUtf8", 1007, at + 2 + index));
+    }
+    if whole && !valid {
+        return Err(("CloseReasonNotUtf8", 1007, at + body.len() - 1));
+    }
+    Ok(())
+}
