@@ -5,7 +5,7 @@ use core::fmt;
 use core::mem;
 
 use crate::config::Config;
-use crate::decoder::split;
+use crate::decoder::{split, take_whole_message};
 use crate::event::{Close, Control, Message};
 use crate::machine::{Found, Machine, Part, State};
 use crate::opcode::Opcode;
@@ -89,15 +89,10 @@ impl Assembler {
         if mem::take(&mut self.returned) {
             self.give_back();
         }
-        let Some(message) = self.machine.whole_message(input) else {
-            return self.next_step(input);
-        };
-        let (_, header_len, len) = message;
-        let (_, rest) = split(mem::take(input), header_len);
-        let (payload, rest) = split(rest, len);
-        let part = self.machine.take_whole_message(message, |pass| pass.in_place(payload))?;
-        *input = rest;
-        Ok(Some(Incoming::Message(Message::new(payload, part))))
+        match take_whole_message(&mut self.machine, input) {
+            Some(message) => message.map(|(payload, part)| Some(Incoming::Message(Message::new(payload, part)))),
+            None => self.next_step(input),
+        }
     }
 
     /// Gives every message and control frame in `input` to `on`: the loop around [`Assembler::next`].

@@ -125,19 +125,26 @@ unsafe fn walk<const XOR: bool>(from: *const u8, to: *mut u8, len: usize, key: [
             check.text(block);
         }
     }
-    let here = _bzhi_u64(u64::MAX, (len - at) as u32);
-    // SAFETY: only the bytes of the mask `here` are read and written: those up to the caller's `len`.
-    let block = unsafe {
-        let block = unmask(_mm512_maskz_loadu_epi8(here, from.add(at).cast()));
-        if XOR {
-            _mm512_mask_storeu_epi8(to.add(at).cast(), here, block);
+    if at < len {
+        let here = _bzhi_u64(u64::MAX, (len - at) as u32);
+        // SAFETY: only the bytes of the mask `here` are read and written: those up to the caller's `len`.
+        let block = unsafe {
+            let block = unmask(_mm512_maskz_loadu_epi8(here, from.add(at).cast()));
+            if XOR {
+                _mm512_mask_storeu_epi8(to.add(at).cast(), here, block);
+            }
+            _mm512_maskz_mov_epi8(here, block)
+        };
+        if _mm512_movepi8_mask(block) == 0 {
+            check.ascii();
+        } else {
+            let before = check.error;
+            check.text(block);
+            // What follows the end is not there: it cannot be wrong.
+            check.error = _mm512_or_si512(before, _mm512_maskz_mov_epi8(here, check.error));
         }
-        _mm512_maskz_mov_epi8(here, block)
-    };
-    let before = check.error;
-    check.text(block);
-    // What follows the end is not there: it cannot be wrong.
-    _mm512_test_epi8_mask(before, before) == 0 && _mm512_mask_test_epi8_mask(here, check.error, check.error) == 0
+    }
+    _mm512_test_epi8_mask(check.error, check.error) == 0
 }
 
 /// Not zero if one of the last three bytes begins a code point that goes on behind them.

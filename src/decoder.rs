@@ -5,7 +5,7 @@ use core::mem;
 
 use crate::config::Config;
 use crate::event::{Close, Control, Data, Event};
-use crate::machine::{Found, Machine, State};
+use crate::machine::{Found, Machine, Part, State};
 use crate::opcode::Opcode;
 use crate::role::Role;
 use crate::violation::Error;
@@ -44,15 +44,10 @@ impl Decoder {
     /// has been returned. `input` is left empty, and each further call returns the same error.
     #[inline]
     pub fn decode<'d, 'b>(&'d mut self, input: &mut &'b mut [u8]) -> Result<Option<Event<'d, 'b>>, Error> {
-        let Some(message) = self.machine.whole_message(input) else {
-            return self.decode_step(input);
-        };
-        let (_, header_len, len) = message;
-        let (_, rest) = split(mem::take(input), header_len);
-        let (payload, rest) = split(rest, len);
-        let part = self.machine.take_whole_message(message, |pass| pass.in_place(payload))?;
-        *input = rest;
-        Ok(Some(Event::Data(Data::new(payload, part))))
+        match take_whole_message(&mut self.machine, input) {
+            Some(message) => message.map(|(payload, part)| Some(Event::Data(Data::new(payload, part)))),
+            None => self.decode_step(input),
+        }
     }
 
     /// Gives every event in `input` to `on`: the loop around [`Decoder::decode`].
@@ -116,6 +111,24 @@ impl fmt::Debug for Decoder {
             .field("state", &self.state())
             .finish_non_exhaustive()
     }
+}
+
+/// Takes a whole message off the front of `input`, if one is there: its payload, unmasked and validated.
+#[inline(always)]
+pub(crate) fn take_whole_message<'b>(
+    machine: &mut Machine,
+    input: &mut &'b mut [u8],
+) -> Option<Result<(&'b mut [u8], Part), Error>> {
+    let message = machine.whole_message(input)?;
+    let (header_len, len) = (message.header_len, message.len);
+    let (_, rest) = split(mem::take(input), header_len);
+    let (payload, rest) = split(rest, len);
+    let part = match machine.take_whole_message(message, |pass| pass.in_place(payload)) {
+        Ok(part) => part,
+        Err(error) => return Some(Err(error)),
+    };
+    *input = rest;
+    Some(Ok((payload, part)))
 }
 
 /// The first `at` bytes, and the rest. `at` is at most the length, which the linker need not be able to see.

@@ -3,7 +3,7 @@
 
 use crate::close_frame::received_code;
 use crate::config::Config;
-use crate::header::{Header, HeaderError, MAX_HEADER};
+use crate::header::{self, Header, HeaderError, MAX_HEADER};
 use crate::mask::{self, MaskKey};
 use crate::opcode::{Kind, Opcode, Rsv};
 use crate::payload::Pass;
@@ -14,6 +14,10 @@ use crate::violation::{Error, Violation};
 
 /// The longest payload of a control frame, in bytes (RFC 6455 §5.5).
 const MAX_CONTROL: usize = 125;
+
+/// First bytes of messages in one frame.
+const FIN_TEXT: u8 = 0x80 | Opcode::Text as u8;
+const FIN_BINARY: u8 = 0x80 | Opcode::Binary as u8;
 
 /// Where a stream is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +68,17 @@ pub(crate) struct Piece {
     /// In bytes, all of them in the input.
     pub(crate) len: usize,
     starts_message: bool,
+}
+
+/// A message in one frame, all of it in the input.
+pub(crate) struct WholeMessage {
+    kind: Kind,
+    rsv: Rsv,
+    key: Option<MaskKey>,
+    /// In bytes.
+    pub(crate) header_len: usize,
+    /// The length of the payload, in bytes.
+    pub(crate) len: usize,
 }
 
 /// What is known of a piece of payload that was taken.
@@ -173,36 +188,65 @@ impl Machine {
         if self.stage == Stage::LastFrame { self.sequence.message_len() } else { self.sequence.max_message_len() }
     }
 
-    /// A message in one frame, all of it at the front of `input`, with nothing open before it: its header, and
-    /// the lengths of header and payload. Everything else, violations included, is left to [`Machine::step`].
-    #[inline]
-    pub(crate) fn whole_message(&self, input: &[u8]) -> Option<(Header, usize, usize)> {
-        if self.stage != Stage::Boundary || self.sequence.is_open() {
-            return None;
-        }
-        let (header, header_len) = self.parse(input).ok().flatten()?;
-        let len = usize::try_from(header.payload_len()).ok()?;
-        let whole = header.fin() && input.len() - header_len >= len;
-        (whole && matches!(header.opcode(), Opcode::Text | Opcode::Binary)).then_some((header, header_len, len))
+    /// A message in one frame, all of it at the front of `input`, with nothing open before it. Everything else, violations
+    /// included, is left to [`Machine::step`].
+    #[inline(always)]
+    pub(crate) fn whole_message(&self, input: &[u8]) -> Option<WholeMessage> {
+        let idle = self.stage == Stage::Boundary && !self.sequence.is_open();
+        let ([first, second], rest) = input.split_first_chunk()?;
+        let rsv = Rsv::from_first_byte(*first);
+        let kind = match first & !rsv.bits() {
+            FIN_TEXT => Kind::Text,
+            FIN_BINARY => Kind::Binary,
+            _ => return None,
+        };
+        let masked = self.role.receives_masked();
+        // Without the mask bit that must be there; a wrong one makes it larger than any length.
+        let (len, rest) = match second ^ (u8::from(masked) << 7) {
+            len @ 0..126 => (usize::from(len), rest),
+            126 => {
+                let (len, rest) = rest.split_first_chunk()?;
+                (usize::from(u16::from_be_bytes(*len)), rest)
+            }
+            127 => {
+                let (len, rest) = rest.split_first_chunk()?;
+                (usize::try_from(u64::from_be_bytes(*len)).ok()?, rest)
+            }
+            _ => return None,
+        };
+        let (key, rest) = if masked { rest.split_first_chunk()? } else { (&[0; 4], rest) };
+        let header_len = input.len() - rest.len();
+        let allowed = idle
+            && self.allowed_rsv.contains(rsv)
+            && header::encoded_len(len as u64, masked) == header_len
+            && self.sequence.check_order(kind.opcode()).is_ok()
+            && self.sequence.check_len(len as u64).is_ok();
+        (allowed && rest.len() >= len).then_some(WholeMessage {
+            kind,
+            rsv,
+            key: masked.then_some(*key),
+            header_len,
+            len,
+        })
     }
 
     /// Takes the message that [`Machine::whole_message`] saw; `unmask` is given the pass to do over its payload.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_whole_message(
         &mut self,
-        (header, header_len, len): (Header, usize, usize),
+        message: WholeMessage,
         unmask: impl FnOnce(Pass<'_>) -> Result<(), usize>,
     ) -> Result<Part, Error> {
+        let WholeMessage { kind, rsv, key, header_len, len } = message;
         let offset = self.position;
-        let kind = if header.opcode() == Opcode::Text { Kind::Text } else { Kind::Binary };
-        let rsv = header.rsv();
-        let mut text = (kind == Kind::Text && rsv.is_empty()).then(Utf8Validator::new);
-        let result = unmask(Pass { key: header.mask_key(), text: text.as_mut() });
+        let mut text = Utf8Validator::new();
+        let is_text = kind == Kind::Text && rsv.is_empty();
+        let result = unmask(Pass { key, text: is_text.then_some(&mut text) });
         self.position = offset + (header_len + len) as u64;
         if let Err(index) = result {
             return Err(self.fail(Violation::TextNotUtf8, offset + (header_len + index) as u64));
         }
-        if text.is_some_and(|text| !text.is_complete()) {
+        if !text.is_complete() {
             return Err(self.fail(Violation::TextNotUtf8, self.position - 1));
         }
         Ok(Part { offset, remaining: 0, fragments: 1, kind, rsv, starts_message: true, ends_message: true })
