@@ -121,8 +121,9 @@ pub(crate) fn take_whole_message<'b>(
 ) -> Option<Result<(&'b mut [u8], Part), Error>> {
     let message = machine.whole_message(input)?;
     let (header_len, len) = (message.header_len, message.len);
-    let (_, rest) = split(mem::take(input), header_len);
-    let (payload, rest) = split(rest, len);
+    // Neither can fail: the message was seen there. A branch that is never taken costs less than a bound.
+    let (_, rest) = mem::take(input).split_at_mut_checked(header_len)?;
+    let (payload, rest) = rest.split_at_mut_checked(len)?;
     let part = match machine.take_whole_message(message, |pass| pass.in_place(payload)) {
         Ok(part) => part,
         Err(error) => return Some(Err(error)),

@@ -3,7 +3,7 @@
 
 use crate::close_frame::received_code;
 use crate::config::Config;
-use crate::header::{self, Header, HeaderError, MAX_HEADER};
+use crate::header::{Header, HeaderError, MAX_HEADER};
 use crate::mask::{self, MaskKey};
 use crate::opcode::{Kind, Opcode, Rsv};
 use crate::payload::Pass;
@@ -192,7 +192,9 @@ impl Machine {
     /// included, is left to [`Machine::step`].
     #[inline(always)]
     pub(crate) fn whole_message(&self, input: &[u8]) -> Option<WholeMessage> {
-        let idle = self.stage == Stage::Boundary && !self.sequence.is_open();
+        if self.stage != Stage::Boundary || self.sequence.is_open() {
+            return None;
+        }
         let ([first, second], rest) = input.split_first_chunk()?;
         let rsv = Rsv::from_first_byte(*first);
         let kind = match first & !rsv.bits() {
@@ -203,31 +205,25 @@ impl Machine {
         let masked = self.role.receives_masked();
         // Without the mask bit that must be there; a wrong one makes it larger than any length.
         let (len, rest) = match second ^ (u8::from(masked) << 7) {
-            len @ 0..126 => (usize::from(len), rest),
+            len @ 0..126 => (u64::from(len), rest),
             126 => {
                 let (len, rest) = rest.split_first_chunk()?;
-                (usize::from(u16::from_be_bytes(*len)), rest)
+                (Some(u16::from_be_bytes(*len).into()).filter(|len| *len >= 126)?, rest)
             }
             127 => {
                 let (len, rest) = rest.split_first_chunk()?;
-                (usize::try_from(u64::from_be_bytes(*len)).ok()?, rest)
+                (Some(u64::from_be_bytes(*len)).filter(|len| *len >= 0x1_0000)?, rest)
             }
             _ => return None,
         };
         let (key, rest) = if masked { rest.split_first_chunk()? } else { (&[0; 4], rest) };
-        let header_len = input.len() - rest.len();
-        let allowed = idle
-            && self.allowed_rsv.contains(rsv)
-            && header::encoded_len(len as u64, masked) == header_len
+        let allowed = self.allowed_rsv.contains(rsv)
             && self.sequence.check_order(kind.opcode()).is_ok()
-            && self.sequence.check_len(len as u64).is_ok();
-        (allowed && rest.len() >= len).then_some(WholeMessage {
-            kind,
-            rsv,
-            key: masked.then_some(*key),
-            header_len,
-            len,
-        })
+            && self.sequence.check_len(len).is_ok()
+            && rest.len() as u64 >= len;
+        let header_len = input.len() - rest.len();
+        let key = masked.then_some(*key);
+        allowed.then_some(WholeMessage { kind, rsv, key, header_len, len: len as usize })
     }
 
     /// Takes the message that [`Machine::whole_message`] saw; `unmask` is given the pass to do over its payload.

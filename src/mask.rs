@@ -104,6 +104,15 @@ pub(crate) unsafe fn xor_raw(from: *const u8, to: *mut u8, len: usize, key: Mask
         // SAFETY: as the caller's.
         return unsafe { xor_short(from, to, len, key) };
     }
+    // SAFETY: as the caller's.
+    unsafe { xor_long(from, to, len, key) }
+}
+
+/// # Safety
+/// As [`xor_raw`].
+#[inline(never)]
+#[allow(unsafe_code, reason = "pointers that may be the same")]
+unsafe fn xor_long(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
     match path() {
         // SAFETY: as the caller's; the machine has AVX2, as everything has that has AVX-512.
         #[cfg(target_arch = "x86_64")]

@@ -26,20 +26,25 @@ pub(crate) struct Pass<'a> {
 
 impl Pass<'_> {
     /// Unmasks and validates `piece` where it lies. `Err` is the index of the byte that decides that it is no text.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn in_place(self, piece: &mut [u8]) -> Result<(), usize> {
+        let short = piece.len() <= mask::SHORT;
         match self {
-            Pass { key: Some(key), text: None } => _ = mask::xor(piece, key),
-            Pass { key: None, text: None } => {}
-            Pass { key: Some(key), text: Some(text) } if piece.len() <= mask::SHORT => {
+            Pass { key: Some(key), text } if short => {
                 let ascii = mask::xor(piece, key);
-                if !ascii || !text.is_complete() {
-                    return text.update(piece).map_err(|error| error.index());
+                match text {
+                    Some(text) if !ascii || !text.is_complete() => text.update(piece).map_err(|error| error.index()),
+                    _ => Ok(()),
                 }
             }
-            Pass { key, text: Some(text) } => return text_in_place(key, text, piece),
+            Pass { key: None, text: Some(text) } if short && text.is_complete() && piece.is_ascii() => Ok(()),
+            Pass { key, text: Some(text) } => text_in_place(key, text, piece),
+            Pass { key: Some(key), text: None } => {
+                mask::xor(piece, key);
+                Ok(())
+            }
+            Pass { key: None, text: None } => Ok(()),
         }
-        Ok(())
     }
 
     /// Appends `piece` to `to`, unmasking and validating on the way; `to` must have room for it. `Err` as above.

@@ -15,6 +15,7 @@ pub const READ: usize = 64 * 1024;
 struct Shared {
     wire: Vec<u8>,
     read_len: usize,
+    longest: usize,
     at: Cell<usize>,
     left: Cell<usize>,
     scratch: RefCell<Vec<u8>>,
@@ -29,10 +30,11 @@ struct Shared {
 pub struct Feed(Rc<Shared>);
 
 impl Feed {
-    pub fn new(wire: Vec<u8>, read_len: usize) -> Feed {
+    pub fn new(wire: Vec<u8>, read_len: usize, longest: usize) -> Feed {
         Feed(Rc::new(Shared {
             wire,
             read_len,
+            longest,
             at: Cell::new(0),
             left: Cell::new(0),
             // Allocated here, so that it is not counted as a connection's: one serves all connections of a thread.
@@ -70,6 +72,11 @@ impl Feed {
         shared.at.set(if at + len == shared.wire.len() { 0 } else { at + len });
         shared.left.set(shared.left.get() - len);
         len
+    }
+
+    /// The longest message that comes, for codecs whose buffers must be able to hold it.
+    pub fn longest(&self) -> usize {
+        self.0.longest
     }
 
     /// The thread's read buffer, for codecs that keep nothing in it between two reads.
@@ -169,10 +176,9 @@ impl tokio::io::AsyncWrite for Feed {
 impl futures_io::AsyncRead for Feed {
     #[inline]
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
-        match Feed::read(&self, into) {
-            0 => Poll::Pending,
-            len => Poll::Ready(Ok(len)),
-        }
+        // At the end of a grant, the end of the stream: what reads through this trait (soketto) loses its place when it is
+        // dropped while it waits.
+        Poll::Ready(Ok(Feed::read(&self, into)))
     }
 }
 

@@ -96,9 +96,11 @@ impl Check {
         let wrong = match self.expected.get(index as usize) {
             None => Some("a message too many".to_owned()),
             Some(message) if message.kind != kind => Some(format!("message {index} is {kind:?}")),
-            Some(message) if message.payload != payload => {
-                Some(format!("message {index} of {} bytes has another content ({} bytes)", message.payload.len(), payload.len()))
-            }
+            Some(message) if message.payload != payload => Some(format!(
+                "message {index} of {} bytes has another content ({} bytes)",
+                message.payload.len(),
+                payload.len()
+            )),
             Some(_) => None,
         };
         if self.wrong.is_none() {

@@ -135,7 +135,8 @@ impl Content {
                     text.push_str(&format!("{{\"id\":{id},\"price\":\"{price}.50\",\"side\":\"buy\",\"live\":true}},"));
                 }
                 Content::Multilingual => {
-                    let words = ["plain words ", "Grüße, où ça? ", "Привет, мир ", "你好世界，", "こんにちは ", "🙂🚀👩‍💻 "];
+                    let words =
+                        ["plain words ", "Grüße, où ça? ", "Привет, мир ", "你好世界，", "こんにちは ", "🙂🚀👩‍💻 "];
                     text.push_str(words[rng.below(words.len())]);
                 }
                 _ => text.push((b' ' + rng.below(95) as u8) as char),

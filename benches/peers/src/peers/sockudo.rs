@@ -6,7 +6,7 @@ use sockudo_ws::{Message as SMessage, Role as SRole};
 
 use super::{Codec, Encode, Peer, Rank, text};
 use crate::feed::Feed;
-use crate::tally::{Kind, Message, Tally};
+use crate::tally::{Kind, Tally};
 use crate::workloads::Role;
 
 pub const CODEC: Codec = Codec {

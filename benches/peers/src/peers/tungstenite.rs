@@ -8,7 +8,7 @@ use tungstenite::{Error, Message as TMessage, Utf8Bytes, WebSocket};
 
 use super::{Codec, Encode, Peer, Rank, as_str, text};
 use crate::feed::{Feed, READ};
-use crate::tally::{Kind, Message, Tally};
+use crate::tally::{Kind, Tally};
 use crate::workloads::Role;
 
 pub const CODEC: Codec = Codec {
@@ -32,8 +32,7 @@ fn socket(feed: Feed, role: Role) -> WebSocket<Feed> {
         Role::Server => TRole::Server,
         Role::Client => TRole::Client,
     };
-    let config =
-        WebSocketConfig::default().read_buffer_size(READ).max_message_size(None).max_frame_size(None);
+    let config = WebSocketConfig::default().read_buffer_size(READ).max_message_size(None).max_frame_size(None);
     WebSocket::from_raw_socket(feed, role, Some(config))
 }
 

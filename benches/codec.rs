@@ -1,0 +1,176 @@
+//! The codec on streams: decoding in both roles, assembling, encoding. A read is a copy into the reader's buffer, of at most
+//! 64 KiB or as many bytes as the name says.
+
+use core::hint::black_box;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use wsframe::{Assembler, Decoder, Encoder, Kind, Role, Rsv};
+
+const READ: usize = 64 * 1024;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Content {
+    Ascii,
+    Multilingual,
+    Binary,
+}
+
+const CONTENTS: [(Content, &str); 3] =
+    [(Content::Ascii, "text-ascii"), (Content::Multilingual, "text-multilingual"), (Content::Binary, "binary")];
+
+fn payload(content: Content, len: usize) -> Vec<u8> {
+    match content {
+        Content::Binary => (0..len).map(|i| (i * 131 % 251) as u8).collect(),
+        Content::Ascii => "plain letters, digits 0123 and so on; ".bytes().cycle().take(len).collect(),
+        Content::Multilingual => {
+            let mut text: Vec<u8> = "naïve, ещё, 文字, 🙂; ".bytes().cycle().take(len).collect();
+            while core::str::from_utf8(&text).is_err() {
+                text.pop();
+            }
+            text.resize(len, b' ');
+            text
+        }
+    }
+}
+
+/// Frames that an end of this role receives.
+struct Stream {
+    role: Role,
+    bytes: Vec<u8>,
+    frames: u64,
+    key: u32,
+}
+
+impl Stream {
+    fn new(role: Role) -> Stream {
+        Stream { role, bytes: Vec::new(), frames: 0, key: 0x9e37_79b9 }
+    }
+
+    fn push(&mut self, first: u8, payload: &[u8]) {
+        self.frames += 1;
+        self.bytes.push(first);
+        let masked = if self.role == Role::Server { 0x80 } else { 0 };
+        match payload.len() {
+            len @ 0..126 => self.bytes.push(masked | len as u8),
+            len @ 126..0x1_0000 => {
+                self.bytes.push(masked | 126);
+                self.bytes.extend((len as u16).to_be_bytes());
+            }
+            len => {
+                self.bytes.push(masked | 127);
+                self.bytes.extend((len as u64).to_be_bytes());
+            }
+        }
+        if masked == 0 {
+            return self.bytes.extend(payload);
+        }
+        self.key = self.key.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let key = self.key.to_le_bytes();
+        self.bytes.extend(key);
+        self.bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+    }
+
+    /// About a megabyte of such messages, at least one.
+    fn messages(role: Role, content: Content, len: usize) -> Stream {
+        let mut stream = Stream::new(role);
+        let payload = payload(content, len);
+        let first = if content == Content::Binary { 0x82 } else { 0x81 };
+        while stream.bytes.len() < 1 << 20 {
+            stream.push(first, &payload);
+        }
+        stream
+    }
+}
+
+fn decode(stream: &Stream, read: usize, buffer: &mut [u8]) {
+    let mut decoder = Decoder::new(stream.role);
+    for bytes in stream.bytes.chunks(read) {
+        let buffer = &mut buffer[..bytes.len()];
+        buffer.copy_from_slice(bytes);
+        decoder.for_each(buffer, |event| _ = black_box(event)).unwrap();
+    }
+}
+
+fn assemble(stream: &Stream, read: usize, buffer: &mut [u8]) {
+    let mut assembler = Assembler::new(stream.role);
+    for bytes in stream.bytes.chunks(read) {
+        let buffer = &mut buffer[..bytes.len()];
+        buffer.copy_from_slice(bytes);
+        assembler.for_each(buffer, |incoming| _ = black_box(incoming)).unwrap();
+    }
+}
+
+/// In bytes, and then in frames.
+fn both(c: &mut Criterion, name: &str, size: &str, stream: &Stream, read: usize) {
+    let mut buffer = vec![0; READ];
+    for (mode, run) in [("decode", decode as fn(&Stream, usize, &mut [u8])), ("assemble", assemble)] {
+        for throughput in [Throughput::Bytes(stream.bytes.len() as u64), Throughput::Elements(stream.frames)] {
+            let unit = if matches!(throughput, Throughput::Bytes(_)) { "" } else { "-frames" };
+            let mut group = c.benchmark_group(format!("{mode}/{}/{name}{unit}", stream.role));
+            group.throughput(throughput).sample_size(20);
+            group.bench_function(BenchmarkId::from_parameter(size), |b| b.iter(|| run(stream, read, &mut buffer)));
+            group.finish();
+        }
+    }
+}
+
+fn streams(c: &mut Criterion) {
+    for role in [Role::Server, Role::Client] {
+        for (content, name) in CONTENTS {
+            for (len, size) in [(16, "16B"), (64, "64B"), (1024, "1KiB"), (65_536, "64KiB"), (1 << 20, "1MiB")] {
+                both(c, name, size, &Stream::messages(role, content, len), READ);
+            }
+        }
+        let mut fragments = Stream::new(role);
+        let text = payload(Content::Multilingual, 1 << 20);
+        for (i, piece) in text.chunks(4096).enumerate() {
+            fragments.push(if i == 0 { 0x01 } else { 0x00 }, piece);
+            if i % 16 == 15 {
+                fragments.push(0x89, b"ping");
+            }
+        }
+        fragments.push(0x80, b"");
+        both(c, "fragments-and-pings", "4KiB", &fragments, READ);
+        both(c, "reads-of-1460", "64KiB", &Stream::messages(role, Content::Ascii, 65_536), 1460);
+        let mut short = Stream::messages(role, Content::Ascii, 64);
+        short.bytes.truncate(65_536);
+        both(c, "byte-by-byte", "64B", &short, 1);
+
+        // Many small messages, few large ones.
+        let mut mix = Stream::new(role);
+        let mut random = 1_u64;
+        while mix.bytes.len() < 4 << 20 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let uniform = (random >> 11) as f64 / (1_u64 << 53) as f64;
+            let len = (20.0 / (1.0 - uniform).powf(1.1)).min(65_536.0) as usize;
+            let (content, first) = if random & 64 == 0 { (Content::Ascii, 0x81) } else { (Content::Binary, 0x82) };
+            mix.push(first, &payload(content, len));
+        }
+        both(c, "mix", "20B-64KiB", &mix, READ);
+    }
+}
+
+fn encode(c: &mut Criterion) {
+    let mut out = vec![0; (1 << 20) + 14];
+    for (len, size) in [(16, "16B"), (64, "64B"), (1024, "1KiB"), (65_536, "64KiB"), (1 << 20, "1MiB")] {
+        let text = String::from_utf8(payload(Content::Ascii, len)).unwrap();
+        let mut group = c.benchmark_group("encode");
+        group.throughput(Throughput::Bytes(len as u64));
+        group.bench_function(BenchmarkId::new("server/text", size), |b| {
+            let mut encoder = Encoder::server();
+            b.iter(|| encoder.text(black_box(&mut out), black_box(&text)));
+        });
+        group.bench_function(BenchmarkId::new("client/text", size), |b| {
+            let mut encoder = Encoder::client(|| [1, 2, 3, 4]);
+            b.iter(|| encoder.text(black_box(&mut out), black_box(&text)));
+        });
+        group.bench_function(BenchmarkId::new("client/text-from-bytes", size), |b| {
+            let mut encoder = Encoder::client(|| [1, 2, 3, 4]);
+            b.iter(|| encoder.fragment(black_box(&mut out), Kind::Text, Rsv::NONE, true, black_box(text.as_bytes())));
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, streams, encode);
+criterion_main!(benches);

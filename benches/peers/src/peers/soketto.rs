@@ -1,0 +1,92 @@
+//! soketto: asynchronous, over futures' `AsyncRead + AsyncWrite`; reads header bytes one request at a time.
+
+use std::pin::pin;
+
+use futures_util::io::BufReader;
+use soketto::connection::{Builder, Error, Mode};
+use soketto::{Data, Incoming, Receiver, Sender};
+
+use super::{Codec, Encode, Peer, Rank, as_str, text};
+use crate::feed::{Feed, READ, poll_once};
+use crate::tally::{Kind, Message, Tally};
+use crate::workloads::Role;
+
+pub const CODEC: Codec = Codec {
+    name: "soketto",
+    package: "soketto",
+    rank: Rank::Rival,
+    mode: "Receiver::receive into a reused Vec, over a BufReader of 64 KiB, polled by hand; pongs go to a sink",
+    unchecked: "UTF-8 (done by the harness with simdutf8), masks",
+    decoder: Some(|feed, role| {
+        let (_, receiver) = connection(feed.clone(), role);
+        Box::new(Reading { receiver, feed, message: Vec::new() })
+    }),
+    encoder: Some(|feed, role, message| {
+        let (sender, _) = connection(feed.clone(), role);
+        Box::new(Writing { sender, feed, message })
+    }),
+};
+
+type Socket = BufReader<Feed>;
+
+fn connection(feed: Feed, role: Role) -> (Sender<Socket>, Receiver<Socket>) {
+    let mode = match role {
+        Role::Server => Mode::Server,
+        Role::Client => Mode::Client,
+    };
+    let mut builder = Builder::new(BufReader::with_capacity(READ, feed), mode);
+    builder.set_max_message_size(1 << 30);
+    builder.set_max_frame_size(1 << 30);
+    builder.finish()
+}
+
+struct Reading {
+    receiver: Receiver<Socket>,
+    feed: Feed,
+    message: Vec<u8>,
+}
+
+impl Peer for Reading {
+    fn run(&mut self, tally: &mut Tally) -> Result<(), String> {
+        let read = async {
+            loop {
+                self.message.clear();
+                match self.receiver.receive(&mut self.message).await {
+                    Ok(Incoming::Data(Data::Text(_))) => tally.message_to_validate(Kind::Text, &self.message)?,
+                    Ok(Incoming::Data(Data::Binary(_))) => tally.message(Kind::Binary, &self.message),
+                    Ok(_) => {}
+                    // How it reports the end of the stream, which is the end of a grant here.
+                    Err(Error::Closed) => return Ok(()),
+                    Err(error) => return Err(text(error)),
+                }
+            }
+        };
+        let result = poll_once(pin!(read)).ok_or("pending")?;
+        self.feed.written().borrow_mut().clear();
+        result
+    }
+}
+
+struct Writing {
+    sender: Sender<Socket>,
+    feed: Feed,
+    message: Message,
+}
+
+impl Encode for Writing {
+    fn batch(&mut self, count: usize) -> Result<(), String> {
+        self.feed.written().borrow_mut().clear();
+        for _ in 0..count {
+            let sent = match self.message.kind {
+                Kind::Text => poll_once(pin!(self.sender.send_text(as_str(&self.message.payload)))),
+                Kind::Binary => poll_once(pin!(self.sender.send_binary(&self.message.payload))),
+            };
+            sent.ok_or("pending")?.map_err(text)?;
+        }
+        Ok(())
+    }
+
+    fn output(&mut self) -> Vec<u8> {
+        self.feed.written().borrow().clone()
+    }
+}
