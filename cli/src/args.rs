@@ -2,6 +2,7 @@
 
 use core::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -11,7 +12,7 @@ use wsframe::{Config, Role};
 #[derive(Debug, Parser)]
 #[command(
     name = "wsframe",
-    version,
+    version = version(),
     after_help = "\
 Examples:
   wsframe decode capture.bin             what a client sent, message by message
@@ -24,6 +25,13 @@ Exit code 0: done. 1: the stream broke the protocol. 2: the arguments or the inp
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// The version, and which kernels the codec uses on this machine.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> =
+        LazyLock::new(|| format!("{} (kernels: {})", env!("CARGO_PKG_VERSION"), wsframe::kernels()));
+    &VERSION
 }
 
 #[derive(Debug, Subcommand)]
