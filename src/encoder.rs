@@ -321,13 +321,13 @@ impl<K: KeySource> Encoder<K> {
     fn write(&mut self, out: &mut [u8], header: Header, payload: &[u8]) -> Result<usize, Misuse> {
         let needed = Self::frame_len(payload.len());
         let out = out.get_mut(..needed).ok_or(Misuse::BufferTooSmall { needed })?;
-        let (head, body) = out.split_at_mut(needed - payload.len());
         let key = self.keys.next_key();
-        for (to, from) in head.iter_mut().zip(header.with_key(key).encode().as_ref()) {
-            *to = *from;
-        }
+        header.with_key(key).encode().write(out);
+        let (_, body) = out.split_at_mut(needed - payload.len());
         match key {
             Some(key) => mask::xor_to(payload, body, key),
+            // Few bytes are copied sooner in registers than by a call.
+            None if payload.len() <= mask::SHORT => mask::xor_to(payload, body, [0; 4]),
             None => body.copy_from_slice(payload),
         }
         Ok(needed)

@@ -144,31 +144,21 @@ impl Header {
     }
 
     /// The header as it goes over the wire, its length in the shortest form.
+    #[inline]
     pub const fn encode(&self) -> HeaderBytes {
-        let mut bytes = [0; MAX_HEADER];
-        bytes[0] = if self.fin { FIN } else { 0 } | self.rsv.bits() | self.opcode as u8;
-        let masked = if self.mask_key.is_some() { MASKED } else { 0 };
-        let len = self.payload_len.to_be_bytes();
-        let key_at = match self.payload_len {
-            0..126 => {
-                bytes[1] = masked | len[7];
-                2
-            }
-            126..0x1_0000 => {
-                (bytes[1], bytes[2], bytes[3]) = (masked | 126, len[6], len[7]);
-                4
-            }
-            _ => {
-                bytes[1] = masked | 127;
-                let [a, b, c, d, e, f, g, h] = len;
-                (bytes[2], bytes[3], bytes[4], bytes[5]) = (a, b, c, d);
-                (bytes[6], bytes[7], bytes[8], bytes[9]) = (e, f, g, h);
-                10
-            }
+        // Put together as a number whose lowest byte is the first: a register, not fourteen stores.
+        let first = if self.fin { FIN } else { 0 } | self.rsv.bits() | self.opcode as u8;
+        let (short_len, extended, extended_bits) = match self.payload_len {
+            len @ 0..126 => (len as u8, 0, 0),
+            len @ 126..0x1_0000 => (126, (len as u16).swap_bytes() as u64, 16),
+            len => (127, len.swap_bytes(), 64),
         };
-        if let Some([a, b, c, d]) = self.mask_key {
-            (bytes[key_at], bytes[key_at + 1], bytes[key_at + 2], bytes[key_at + 3]) = (a, b, c, d);
-        }
+        let (masked, key) = match self.mask_key {
+            Some(key) => (MASKED, u32::from_le_bytes(key)),
+            None => (0, 0),
+        };
+        let start = first as u128 | ((masked | short_len) as u128) << 8 | (extended as u128) << 16;
+        let bytes = (start | (key as u128) << (16 + extended_bits)).to_le_bytes();
         HeaderBytes { bytes, len: self.encoded_len() as u8 }
     }
 }
@@ -302,8 +292,24 @@ impl core::error::Error for HeaderError {
 /// An encoded header: 2 to 14 bytes, for `writev` and the like.
 #[derive(Clone, Copy)]
 pub struct HeaderBytes {
-    bytes: [u8; MAX_HEADER],
+    /// Behind the header: zeros.
+    bytes: [u8; 16],
     len: u8,
+}
+
+impl HeaderBytes {
+    /// Writes them to the front of `frame`, a whole frame, whose payload is written later.
+    #[inline]
+    pub(crate) fn write(&self, frame: &mut [u8]) {
+        // What is too much stands where the payload will be.
+        if let Some(front) = frame.first_chunk_mut() {
+            *front = self.bytes;
+            return;
+        }
+        for (to, from) in frame.iter_mut().zip(self.as_ref()) {
+            *to = *from;
+        }
+    }
 }
 
 impl AsRef<[u8]> for HeaderBytes {
