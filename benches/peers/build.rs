@@ -15,9 +15,8 @@ fn main() {
     println!("cargo::rustc-env=RUSTC_VERSION={}", output(&rustc, &["--version"]).unwrap_or_default());
     // The C compiler prints a path if it finds the library, and the bare name if it does not.
     let found = output("cc", &["-print-file-name=libwslay.so"]).is_some_and(|path| path.contains('/'));
-    let version = std::fs::read_to_string("/usr/include/wslay/wslayver.h")
-        .ok()
-        .and_then(|header| Some(header.split("WSLAY_VERSION \"").nth(1)?.split('"').next()?.to_owned()));
+    // Not from its header, which in Debian's 1.1.1 still names an older version.
+    let version = output("dpkg-query", &["-W", "-f", "${Version}", "libwslay1"]).filter(|version| !version.is_empty());
     println!("cargo::rustc-env=WSLAY_VERSION={}", version.unwrap_or_else(|| "unknown".to_owned()));
     if found {
         println!("cargo::rustc-cfg=have_wslay");

@@ -126,6 +126,9 @@ impl Peer for Reading {
                     }
                     Err(error) => return Err(text(error)),
                 };
+                if read.len_from == 0 {
+                    return Err("it takes no more input".to_owned());
+                }
                 at += read.len_from;
                 let kind = match read.message_type {
                     WebSocketReceiveMessageType::Text => Kind::Text,

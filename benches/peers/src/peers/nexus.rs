@@ -12,7 +12,7 @@ pub const CODEC: Codec = Codec {
     package: "nexus-web",
     rank: Rank::Rival,
     mode: "FrameReader, buffer of 128 KiB that is read into; FrameWriter into a slice",
-    unchecked: "nothing",
+    unchecked: "nothing that was noticed",
     decoder: Some(|feed, role| {
         let reader = FrameReader::builder()
             .role(n_role(role))

@@ -14,7 +14,7 @@ pub const CODEC: Codec = Codec {
     package: "sockudo-ws",
     rank: Rank::Rival,
     mode: "Protocol::process_into a reused Vec of messages, from a BytesMut",
-    unchecked: "nothing",
+    unchecked: "nothing that was noticed",
     decoder: Some(|feed, role| {
         Box::new(Reading { feed, protocol: protocol(role), buffer: BytesMut::new(), messages: Vec::new() })
     }),

@@ -15,7 +15,7 @@ pub const CODEC: Codec = Codec {
     package: "tokio-websockets",
     rank: Rank::Rival,
     mode: "WebSocketStream polled by hand, no limits, simdutf8; pongs go to a sink",
-    unchecked: "nothing",
+    unchecked: "nothing that was noticed",
     decoder: Some(|feed, role| Box::new(Reading { stream: stream(feed.clone(), role), feed })),
     encoder: Some(|feed, role, message| {
         let Message { kind, payload } = message;

@@ -16,7 +16,7 @@ pub const CODEC: Codec = Codec {
     package: "tungstenite",
     rank: Rank::Rival,
     mode: "WebSocket::read over a Read, 64 KiB read buffer, no limits; pongs go to a sink",
-    unchecked: "nothing",
+    unchecked: "nothing that was noticed",
     decoder: Some(|feed, role| Box::new(Reading(socket(feed, role)))),
     encoder: Some(|feed, role, message| {
         let item = match message.kind {

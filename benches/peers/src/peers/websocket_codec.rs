@@ -14,7 +14,7 @@ pub const CODEC: Codec = Codec {
     package: "websocket-codec",
     rank: Rank::Rival,
     mode: "MessageCodec::decode from a BytesMut",
-    unchecked: "whether the mask bit fits the role; control frames inside a fragmented message may be misread",
+    unchecked: "whether the mask bit fits the role",
     decoder: Some(|feed, role| Box::new(Reading { feed, codec: codec(role), buffer: BytesMut::new() })),
     encoder: Some(|_, role, message| {
         let opcode = if message.kind == Kind::Text { Opcode::Text } else { Opcode::Binary };

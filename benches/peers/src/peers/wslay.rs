@@ -7,7 +7,7 @@ pub const CODEC: Codec = Codec {
     package: "wslay",
     rank: Rank::Rival,
     mode: "C library, event interface with buffering; it reads 4 KiB at a time; pongs go to a sink",
-    unchecked: "nothing",
+    unchecked: "nothing that was noticed",
     #[cfg(have_wslay)]
     decoder: Some(|feed, role| linked::reader(feed, role)),
     #[cfg(not(have_wslay))]

@@ -19,7 +19,7 @@ pub const CODEC: Codec = Codec {
     package: "wtx",
     rank: Rank::Rival,
     mode: "WebSocket::read_frame (adaptive payload) over its Stream trait, polled by hand; pongs go to a sink",
-    unchecked: "nothing",
+    unchecked: "nothing that was noticed",
     decoder: Some(|feed, role| match role {
         Role::Server => Box::new(Reading { socket: socket::<false>(feed), message: Vector::new() }),
         Role::Client => Box::new(Reading { socket: socket::<true>(feed), message: Vector::new() }),
