@@ -13,16 +13,16 @@ use crate::payload;
 use crate::role::Role;
 use crate::violation::{Error, Violation};
 
-/// The most that the buffer keeps from one message to the next, in bytes.
+/// The most that the buffer keeps while nothing is gathered, in bytes.
 const KEPT: usize = 64 * 1024;
 
 /// A [`Decoder`](crate::Decoder) that gives whole messages.
 ///
 /// A message that is whole in the input is borrowed from it, without a copy. A message cut by a read or by fragmentation
 /// is gathered in a buffer, unmasked and validated on the way. The buffer grows with the bytes that came, not with the
-/// length that was declared, and never above [`Config::max_message_len`]; it is used again for later messages, and what
-/// is above 64 KiB of it is given back by the call after the one that returned the message. An idle connection that
-/// never saw a cut message has no buffer.
+/// length that was declared, and never above [`Config::max_message_len`]; it is used again for later messages. What
+/// is above 64 KiB of it is given back as soon as all input is taken with nothing gathered, or a message comes that does not
+/// need it. An idle connection that never saw a cut message has no buffer.
 ///
 /// ```
 /// use wsframe::{Assembler, Incoming, Role};
@@ -87,7 +87,7 @@ impl Assembler {
     #[inline]
     pub fn next<'m, 'b: 'm>(&'m mut self, input: &mut &'b mut [u8]) -> Result<Option<Incoming<'m>>, Error> {
         if mem::take(&mut self.returned) {
-            self.give_back();
+            self.buffer.clear();
         }
         match take_whole_message(&mut self.machine, input) {
             Some(message) => message.map(|(payload, part)| Some(Incoming::Message(Message::new(payload, part)))),
@@ -124,7 +124,10 @@ impl Assembler {
             let (taken, found) = self.machine.step(bytes)?;
             let (_, rest) = split(bytes, taken);
             let piece = match found {
-                Found::Nothing => return Ok(None),
+                Found::Nothing => {
+                    self.give_back(0);
+                    return Ok(None);
+                }
                 Found::Control(opcode) => {
                     *input = rest;
                     let (offset, payload) = (self.machine.frame_start(), self.machine.control());
@@ -137,7 +140,9 @@ impl Assembler {
                 Found::Data(piece) => piece,
             };
             let (payload, rest) = split(rest, piece.len);
-            if payload::make_room(&mut self.buffer, payload.len(), self.machine.most_message_len()).is_err() {
+            let most = self.machine.most_message_len();
+            self.give_back(most);
+            if payload::make_room(&mut self.buffer, payload.len(), most).is_err() {
                 let last = self.machine.position().saturating_sub(1);
                 return Err(self.machine.fail(Violation::MessageTooLong, last));
             }
@@ -154,11 +159,12 @@ impl Assembler {
         }
     }
 
-    /// Empties the buffer, and keeps no more of it than is reasonable for an idle connection.
-    #[cold]
-    fn give_back(&mut self) {
-        self.buffer.clear();
-        self.buffer.shrink_to(KEPT);
+    /// Gives back what an idle connection need not keep, if nothing is gathered and no more than `most` bytes will be.
+    #[inline]
+    fn give_back(&mut self, most: u64) {
+        if self.buffer.is_empty() && self.buffer.capacity() > KEPT && most <= KEPT as u64 {
+            self.buffer.shrink_to(KEPT);
+        }
     }
 }
 

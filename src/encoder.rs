@@ -159,8 +159,7 @@ impl<K: KeySource> Encoder<K> {
     /// [`Misuse`], when the peer would refuse it or `out` is too small.
     #[inline]
     pub fn text(&mut self, out: &mut [u8], text: &str) -> Result<usize, Misuse> {
-        let plan = self.plan(Opcode::Text, Kind::Text, Rsv::NONE, true, text.len())?;
-        self.write_data(out, plan, text.as_bytes())
+        self.message(out, Opcode::Text, text.as_bytes())
     }
 
     /// A whole binary message.
@@ -169,8 +168,7 @@ impl<K: KeySource> Encoder<K> {
     /// [`Misuse`], when the peer would refuse it or `out` is too small.
     #[inline]
     pub fn binary(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, Misuse> {
-        let plan = self.plan(Opcode::Binary, Kind::Binary, Rsv::NONE, true, payload.len())?;
-        self.write_data(out, plan, payload)
+        self.message(out, Opcode::Binary, payload)
     }
 
     /// The first fragment of a text message, or the next one of the text message that is open; the last one if `fin`.
@@ -260,6 +258,18 @@ impl<K: KeySource> Encoder<K> {
         Ok(needed)
     }
 
+    /// A message in one frame: behind it, the encoder is as it was.
+    #[inline]
+    fn message(&mut self, out: &mut [u8], opcode: Opcode, payload: &[u8]) -> Result<usize, Misuse> {
+        if self.closed {
+            return Err(Misuse::Closed);
+        }
+        let header = Header::new(true, Rsv::NONE, opcode, None, payload.len() as u64)?;
+        self.sequence.check_order(opcode)?;
+        self.sequence.check_len(payload.len() as u64)?;
+        self.write(out, header, payload)
+    }
+
     fn control(&mut self, out: &mut [u8], opcode: Opcode, payload: &[u8]) -> Result<usize, Misuse> {
         if self.closed {
             return Err(Misuse::Closed);
@@ -274,7 +284,6 @@ impl<K: KeySource> Encoder<K> {
     }
 
     /// Checks all of a data frame but its text.
-    #[inline]
     fn plan(&self, opcode: Opcode, kind: Kind, rsv: Rsv, fin: bool, len: usize) -> Result<Plan, Misuse> {
         if self.closed {
             return Err(Misuse::Closed);
@@ -297,7 +306,6 @@ impl<K: KeySource> Encoder<K> {
         Ok(Plan { header, kind, text })
     }
 
-    #[inline]
     fn write_data(&mut self, out: &mut [u8], plan: Plan, payload: &[u8]) -> Result<usize, Misuse> {
         let written = self.write(out, plan.header, payload)?;
         self.take(&plan);
@@ -305,7 +313,6 @@ impl<K: KeySource> Encoder<K> {
     }
 
     /// The frame was sent.
-    #[inline]
     fn take(&mut self, plan: &Plan) {
         self.kind = plan.kind;
         self.text = plan.text;

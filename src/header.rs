@@ -42,6 +42,7 @@ impl Header {
     /// # Errors
     /// The [`Violation`] that a receiver would see: a control frame with a reserved bit, without `fin` or longer than
     /// 125 bytes, a Close frame of one byte, or a length of 2⁶³ or more.
+    #[inline]
     pub const fn new(
         fin: bool,
         rsv: Rsv,
