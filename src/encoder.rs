@@ -159,7 +159,7 @@ impl<K: KeySource> Encoder<K> {
     /// [`Misuse`], when the peer would refuse it or `out` is too small.
     #[inline]
     pub fn text(&mut self, out: &mut [u8], text: &str) -> Result<usize, Misuse> {
-        self.message(out, Opcode::Text, text.as_bytes())
+        self.whole(out, Opcode::Text, text.as_bytes())
     }
 
     /// A whole binary message.
@@ -168,7 +168,7 @@ impl<K: KeySource> Encoder<K> {
     /// [`Misuse`], when the peer would refuse it or `out` is too small.
     #[inline]
     pub fn binary(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, Misuse> {
-        self.message(out, Opcode::Binary, payload)
+        self.whole(out, Opcode::Binary, payload)
     }
 
     /// The first fragment of a text message, or the next one of the text message that is open; the last one if `fin`.
@@ -230,7 +230,7 @@ impl<K: KeySource> Encoder<K> {
     /// # Errors
     /// [`Misuse`], when the payload is too long, `out` is too small or a Close was sent.
     pub fn ping(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, Misuse> {
-        self.control(out, Opcode::Ping, payload)
+        self.whole(out, Opcode::Ping, payload)
     }
 
     /// A Pong, with a payload of at most 125 bytes: that of the Ping that it answers.
@@ -238,7 +238,7 @@ impl<K: KeySource> Encoder<K> {
     /// # Errors
     /// [`Misuse`], when the payload is too long, `out` is too small or a Close was sent.
     pub fn pong(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, Misuse> {
-        self.control(out, Opcode::Pong, payload)
+        self.whole(out, Opcode::Pong, payload)
     }
 
     /// A Close. Nothing can be sent behind it.
@@ -258,23 +258,15 @@ impl<K: KeySource> Encoder<K> {
         Ok(needed)
     }
 
-    /// A message in one frame: behind it, the encoder is as it was.
+    /// A message in one frame, or a control frame: behind it, the encoder is as it was.
     #[inline]
-    fn message(&mut self, out: &mut [u8], opcode: Opcode, payload: &[u8]) -> Result<usize, Misuse> {
+    fn whole(&mut self, out: &mut [u8], opcode: Opcode, payload: &[u8]) -> Result<usize, Misuse> {
         if self.closed {
             return Err(Misuse::Closed);
         }
         let header = Header::new(true, Rsv::NONE, opcode, None, payload.len() as u64)?;
         self.sequence.check_order(opcode)?;
-        self.sequence.check_len(payload.len() as u64)?;
-        self.write(out, header, payload)
-    }
-
-    fn control(&mut self, out: &mut [u8], opcode: Opcode, payload: &[u8]) -> Result<usize, Misuse> {
-        if self.closed {
-            return Err(Misuse::Closed);
-        }
-        let header = Header::new(true, Rsv::NONE, opcode, None, payload.len() as u64)?;
+        self.sequence.check_len(opcode, payload.len() as u64)?;
         self.write(out, header, payload)
     }
 
@@ -297,7 +289,7 @@ impl<K: KeySource> Encoder<K> {
         }
         let header = Header::new(fin, rsv, opcode, None, len as u64)?;
         self.sequence.check_order(opcode)?;
-        self.sequence.check_len(len as u64)?;
+        self.sequence.check_len(opcode, len as u64)?;
         let text = match opcode {
             Opcode::Continuation => self.text,
             Opcode::Text if rsv.is_empty() => Some(Utf8Validator::new()),

@@ -219,7 +219,7 @@ impl Machine {
         let (key, rest) = if masked { rest.split_first_chunk()? } else { (&[0; 4], rest) };
         let allowed = self.allowed_rsv.contains(rsv)
             && self.sequence.check_order(kind.opcode()).is_ok()
-            && self.sequence.check_len(len).is_ok()
+            && self.sequence.check_len(kind.opcode(), len).is_ok()
             && rest.len() as u64 >= len;
         let header_len = input.len() - rest.len();
         let key = masked.then_some(*key);
@@ -356,8 +356,7 @@ impl Machine {
             self.role,
             self.allowed_rsv,
             |opcode| self.sequence.check_order(opcode),
-            // Limits are for data: control frames are never counted.
-            |opcode, len| if opcode.is_control() { Ok(()) } else { self.sequence.check_len(len) },
+            |opcode, len| self.sequence.check_len(opcode, len),
         )
     }
 

@@ -74,8 +74,8 @@ pub(crate) fn xor(bytes: &mut [u8], key: MaskKey) -> bool {
     unsafe { xor_raw(at, at, bytes.len(), key) }
 }
 
-/// Writes `from` XOR the key to the front of `to`, whose bytes then are initialized; tells whether the result is all ASCII. Nothing is written, and the
-/// answer is `None`, when `to` is shorter than `from`.
+/// Writes `from` XOR the key to the front of `to`, whose bytes then are initialized; tells whether the result is all ASCII.
+/// Nothing is written, and the answer is `None`, when `to` is shorter than `from`.
 #[inline]
 #[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
 #[cfg(feature = "alloc")]

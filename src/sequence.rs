@@ -66,10 +66,12 @@ impl Sequence {
         }
     }
 
-    /// May a data frame of this length, in bytes, come now?
+    /// May a frame of this opcode and length, in bytes, come now? Control frames are never counted.
     #[inline]
-    pub(crate) fn check_len(&self, len: u64) -> Result<(), Violation> {
-        if len > self.max_frame_len {
+    pub(crate) fn check_len(&self, opcode: Opcode, len: u64) -> Result<(), Violation> {
+        if opcode.is_control() {
+            Ok(())
+        } else if len > self.max_frame_len {
             Err(Violation::FrameTooLong)
         } else if len > self.max_message_len.saturating_sub(self.message_len) {
             Err(Violation::MessageTooLong)
