@@ -7,7 +7,7 @@ use core::mem;
 use crate::config::Config;
 use crate::decoder::{split, take_whole_message};
 use crate::event::{Close, Control, Message};
-use crate::machine::{Found, Machine, Part, State};
+use crate::machine::{Found, Machine, Part, Piece, State};
 use crate::opcode::Opcode;
 use crate::payload;
 use crate::role::Role;
@@ -91,7 +91,12 @@ impl Assembler {
         }
         match take_whole_message(&mut self.machine, input) {
             Some(message) => message.map(|(payload, part)| Some(Incoming::Message(Message::new(payload, part)))),
-            None => self.next_step(input),
+            None => {
+                // By value: a reference to `input` would keep it in memory.
+                let (rest, result) = self.next_step(mem::take(input));
+                *input = rest;
+                result
+            }
         }
     }
 
@@ -116,47 +121,60 @@ impl Assembler {
         self.machine.state()
     }
 
-    /// Whatever is not a whole message.
+    /// Whatever is not a whole message. Gives back what is left of `input`.
     #[inline(never)]
-    fn next_step<'m, 'b: 'm>(&'m mut self, input: &mut &'b mut [u8]) -> Result<Option<Incoming<'m>>, Error> {
+    fn next_step<'m, 'b: 'm>(
+        &'m mut self,
+        mut input: &'b mut [u8],
+    ) -> (&'b mut [u8], Result<Option<Incoming<'m>>, Error>) {
         loop {
-            let bytes = mem::take(input);
-            let (taken, found) = self.machine.step(bytes)?;
-            let (_, rest) = split(bytes, taken);
+            let (taken, found) = match self.machine.step(input) {
+                Ok(found) => found,
+                Err(error) => return (&mut [], Err(error)),
+            };
+            let (_, rest) = split(input, taken);
             let piece = match found {
                 Found::Nothing => {
                     self.give_back(0);
-                    return Ok(None);
+                    return (&mut [], Ok(None));
                 }
                 Found::Control(opcode) => {
-                    *input = rest;
                     let (offset, payload) = (self.machine.frame_start(), self.machine.control());
-                    return Ok(Some(match opcode {
+                    let incoming = match opcode {
                         Opcode::Ping => Incoming::Ping(Control::new(offset, payload)),
                         Opcode::Pong => Incoming::Pong(Control::new(offset, payload)),
                         _ => Incoming::Close(Close::new(offset, payload)),
-                    }));
+                    };
+                    return (rest, Ok(Some(incoming)));
                 }
                 Found::Data(piece) => piece,
             };
             let (payload, rest) = split(rest, piece.len);
-            let most = self.machine.most_message_len();
-            self.give_back(most);
-            if payload::make_room(&mut self.buffer, payload.len(), most).is_err() {
-                let last = self.machine.position().saturating_sub(1);
-                return Err(self.machine.fail(Violation::MessageTooLong, last));
-            }
-            let part = self.machine.payload(&piece, |pass| pass.append(payload, &mut self.buffer))?;
-            *input = rest;
-            if part.starts_message {
-                self.offset = part.offset;
-            }
-            if part.ends_message {
-                self.returned = true;
-                let part = Part { offset: self.offset, ..part };
-                return Ok(Some(Incoming::Message(Message::new(&self.buffer, part))));
+            match self.gather(&piece, payload) {
+                Err(error) => return (&mut [], Err(error)),
+                Ok(part) if part.ends_message => {
+                    self.returned = true;
+                    let part = Part { offset: self.offset, ..part };
+                    return (rest, Ok(Some(Incoming::Message(Message::new(&self.buffer, part)))));
+                }
+                Ok(_) => input = rest,
             }
         }
+    }
+
+    /// Appends the piece that was found to the message under way.
+    fn gather(&mut self, piece: &Piece, payload: &[u8]) -> Result<Part, Error> {
+        let most = self.machine.most_message_len();
+        self.give_back(most);
+        if payload::make_room(&mut self.buffer, payload.len(), most).is_err() {
+            let last = self.machine.position().saturating_sub(1);
+            return Err(self.machine.fail(Violation::MessageTooLong, last));
+        }
+        let part = self.machine.payload(piece, |pass| pass.append(payload, &mut self.buffer))?;
+        if part.starts_message {
+            self.offset = part.offset;
+        }
+        Ok(part)
     }
 
     /// Gives back what an idle connection need not keep, if nothing is gathered and no more than `most` bytes will be.

@@ -46,7 +46,12 @@ impl Decoder {
     pub fn decode<'d, 'b>(&'d mut self, input: &mut &'b mut [u8]) -> Result<Option<Event<'d, 'b>>, Error> {
         match take_whole_message(&mut self.machine, input) {
             Some(message) => message.map(|(payload, part)| Some(Event::Data(Data::new(payload, part)))),
-            None => self.decode_step(input),
+            None => {
+                // By value: a reference to `input` would keep it in memory.
+                let (rest, result) = self.decode_step(mem::take(input));
+                *input = rest;
+                result
+            }
         }
     }
 
@@ -78,29 +83,32 @@ impl Decoder {
         self.machine.state()
     }
 
-    /// Whatever is not a whole message.
+    /// Whatever is not a whole message. Gives back what is left of `input`.
     #[inline(never)]
-    fn decode_step<'d, 'b>(&'d mut self, input: &mut &'b mut [u8]) -> Result<Option<Event<'d, 'b>>, Error> {
-        let bytes = mem::take(input);
-        let (taken, found) = self.machine.step(bytes)?;
-        let (_, rest) = split(bytes, taken);
+    fn decode_step<'d, 'b>(&'d mut self, input: &'b mut [u8]) -> (&'b mut [u8], Result<Option<Event<'d, 'b>>, Error>) {
+        let (taken, found) = match self.machine.step(input) {
+            Ok(found) => found,
+            Err(error) => return (&mut [], Err(error)),
+        };
+        let (_, rest) = split(input, taken);
         let piece = match found {
-            Found::Nothing => return Ok(None),
+            Found::Nothing => return (&mut [], Ok(None)),
             Found::Control(opcode) => {
-                *input = rest;
                 let (offset, payload) = (self.machine.frame_start(), self.machine.control());
-                return Ok(Some(match opcode {
+                let event = match opcode {
                     Opcode::Ping => Event::Ping(Control::new(offset, payload)),
                     Opcode::Pong => Event::Pong(Control::new(offset, payload)),
                     _ => Event::Close(Close::new(offset, payload)),
-                }));
+                };
+                return (rest, Ok(Some(event)));
             }
             Found::Data(piece) => piece,
         };
         let (payload, rest) = split(rest, piece.len);
-        let part = self.machine.payload(&piece, |pass| pass.in_place(payload))?;
-        *input = rest;
-        Ok(Some(Event::Data(Data::new(payload, part))))
+        match self.machine.payload(&piece, |pass| pass.in_place(payload)) {
+            Ok(part) => (rest, Ok(Some(Event::Data(Data::new(payload, part))))),
+            Err(error) => (&mut [], Err(error)),
+        }
     }
 }
 

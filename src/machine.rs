@@ -36,7 +36,9 @@ pub enum State {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Between two frames.
+    /// Between two messages, and a message may come in one frame.
+    Idle,
+    /// Between two frames, otherwise.
     Boundary,
     /// Inside a header, whose beginning is held.
     Header,
@@ -148,7 +150,7 @@ impl Machine {
             key: [0; 4],
             role,
             allowed_rsv: config.allowed_rsv,
-            stage: Stage::Boundary,
+            stage: if config.max_fragments == 0 { Stage::Boundary } else { Stage::Idle },
             text: Utf8Validator::new(),
             kind: Kind::Binary,
             rsv: Rsv::NONE,
@@ -165,7 +167,7 @@ impl Machine {
     pub(crate) const fn state(&self) -> State {
         match self.stage {
             Stage::Boundary if self.sequence.is_open() => State::InMessage,
-            Stage::Boundary => State::Idle,
+            Stage::Idle | Stage::Boundary => State::Idle,
             Stage::Closed => State::Closed,
             Stage::Failed(_) => State::Failed,
             _ => State::InFrame,
@@ -192,16 +194,15 @@ impl Machine {
     /// included, is left to [`Machine::step`].
     #[inline(always)]
     pub(crate) fn whole_message(&self, input: &[u8]) -> Option<WholeMessage> {
-        if self.stage != Stage::Boundary || self.sequence.is_open() {
+        if self.stage != Stage::Idle {
             return None;
         }
-        let ([first, second], rest) = input.split_first_chunk()?;
-        let rsv = Rsv::from_first_byte(*first);
-        let kind = match first & !rsv.bits() {
-            FIN_TEXT => Kind::Text,
-            FIN_BINARY => Kind::Binary,
-            _ => return None,
-        };
+        let (&[first, second], rest) = input.split_first_chunk()?;
+        let plain = first & !self.allowed_rsv.bits();
+        if plain != FIN_TEXT && plain != FIN_BINARY {
+            return None;
+        }
+        let kind = if plain == FIN_TEXT { Kind::Text } else { Kind::Binary };
         let masked = self.role.receives_masked();
         // Without the mask bit that must be there; a wrong one makes it larger than any length.
         let (len, rest) = match second ^ (u8::from(masked) << 7) {
@@ -216,14 +217,15 @@ impl Machine {
             }
             _ => return None,
         };
-        let (key, rest) = if masked { rest.split_first_chunk()? } else { (&[0; 4], rest) };
-        let allowed = self.allowed_rsv.contains(rsv)
-            && self.sequence.check_order(kind.opcode()).is_ok()
-            && self.sequence.check_len(kind.opcode(), len).is_ok()
-            && rest.len() as u64 >= len;
-        let header_len = input.len() - rest.len();
-        let key = masked.then_some(*key);
-        allowed.then_some(WholeMessage { kind, rsv, key, header_len, len: len as usize })
+        let (key, rest) = match masked {
+            true => rest.split_first_chunk().map(|(key, rest)| (Some(*key), rest))?,
+            false => (None, rest),
+        };
+        if len > rest.len() as u64 || !self.sequence.admits_whole(len) {
+            return None;
+        }
+        let rsv = Rsv::from_first_byte(first);
+        Some(WholeMessage { kind, rsv, key, header_len: input.len() - rest.len(), len: len as usize })
     }
 
     /// Takes the message that [`Machine::whole_message`] saw; `unmask` is given the pass to do over its payload.
@@ -257,7 +259,7 @@ impl Machine {
             _ => {}
         }
         let mut taken = 0;
-        if matches!(self.stage, Stage::Boundary | Stage::Header) {
+        if matches!(self.stage, Stage::Idle | Stage::Boundary | Stage::Header) {
             match self.header(input)? {
                 Some(header_len) => taken = header_len,
                 None => return Ok((input.len(), Found::Nothing)),
@@ -297,14 +299,14 @@ impl Machine {
             starts_message: piece.starts_message,
             ends_message: self.remaining == 0 && self.stage == Stage::LastFrame,
         };
-        if self.remaining == 0 {
-            self.stage = Stage::Boundary;
-        }
         if part.ends_message {
             if is_text && !self.text.is_complete() {
                 return Err(self.fail(Violation::TextNotUtf8, self.position - 1));
             }
             self.sequence.end_message();
+        }
+        if self.remaining == 0 {
+            self.stage = self.between_frames();
         }
         Ok(part)
     }
@@ -320,7 +322,7 @@ impl Machine {
     /// Takes the header at the front of `input`, or the rest of it: tells how many bytes that were. `None` when it is
     /// not complete; all of `input` is held then.
     fn header(&mut self, input: &[u8]) -> Result<Option<usize>, Error> {
-        if self.stage == Stage::Boundary {
+        if self.stage != Stage::Header {
             self.frame_start = self.position;
             self.filled = 0;
         }
@@ -401,7 +403,7 @@ impl Machine {
         if self.remaining != 0 {
             return Ok((taken + len, Found::Nothing));
         }
-        self.stage = if opcode == Opcode::Close { Stage::Closed } else { Stage::Boundary };
+        self.stage = if opcode == Opcode::Close { Stage::Closed } else { self.between_frames() };
         Ok((taken + len, Found::Control(opcode)))
     }
 
@@ -423,6 +425,12 @@ impl Machine {
             return Err(self.fail(Violation::CloseReasonNotUtf8, self.position - 1));
         }
         Ok(())
+    }
+
+    /// The stage behind a frame.
+    fn between_frames(&self) -> Stage {
+        // Whether text or binary makes no difference to the order.
+        if self.sequence.check_order(Opcode::Binary).is_ok() { Stage::Idle } else { Stage::Boundary }
     }
 
     /// How much of `input` belongs to the current payload, in bytes.

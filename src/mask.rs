@@ -148,7 +148,7 @@ unsafe fn xor_baseline(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -
 #[allow(unsafe_code, reason = "pointers that may be the same")]
 unsafe fn xor_blocks(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
     type Block = [u64; 16];
-    let key64 = word(key);
+    let key64 = u64::repeat(key);
     let mut seen: Block = [0; 16];
     let mut at = 0;
     while len - at >= size_of::<Block>() {
@@ -163,7 +163,7 @@ unsafe fn xor_blocks(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> 
         }
         at += size_of::<Block>();
     }
-    let mut ascii = is_ascii(seen.into_iter().fold(0, |all, word| all | word));
+    let mut ascii = seen.into_iter().fold(0, u64::or).is_ascii();
     while at < len {
         let n = (len - at).min(64);
         // SAFETY: `at..at + n` is within the caller's `len` bytes, and the same order of reads and writes holds.
@@ -181,35 +181,30 @@ unsafe fn xor_blocks(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> 
 #[allow(unsafe_code, reason = "pointers that may be the same")]
 unsafe fn xor_short(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
     /// # Safety
-    /// As [`xor_raw`]; `len` must be from `8 * N` to `16 * N`.
+    /// As [`xor_raw`]; `len` must be from the size of `N` words to twice that.
     #[inline(always)]
-    unsafe fn two<const N: usize>(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
-        let last = len - 8 * N;
-        let (key_a, key_b) = (word(key), word(advance(key, last)));
-        // SAFETY: both words lie within the caller's `len` bytes, and both are read before one is written.
+    unsafe fn two<W: Word, const N: usize>(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
+        let last = len - size_of::<[W; N]>();
+        let (key_a, key_b) = (W::repeat(key), W::repeat(advance(key, last)));
+        // SAFETY: both groups of words lie within the caller's `len` bytes, and both are read before one is written.
         unsafe {
-            let mut a = from.cast::<[u64; N]>().read_unaligned();
-            let mut b = from.add(last).cast::<[u64; N]>().read_unaligned();
-            let mut seen = 0;
-            for (a, b) in a.iter_mut().zip(&mut b) {
-                *a ^= key_a;
-                *b ^= key_b;
-                seen |= *a | *b;
-            }
-            to.cast::<[u64; N]>().write_unaligned(a);
-            to.add(last).cast::<[u64; N]>().write_unaligned(b);
-            is_ascii(seen)
+            let a = from.cast::<[W; N]>().read_unaligned().map(|word| word.xor(key_a));
+            let b = from.add(last).cast::<[W; N]>().read_unaligned().map(|word| word.xor(key_b));
+            to.cast::<[W; N]>().write_unaligned(a);
+            to.add(last).cast::<[W; N]>().write_unaligned(b);
+            a.into_iter().chain(b).fold(W::repeat([0; 4]), W::or).is_ascii()
         }
     }
     // SAFETY: each arm has the length that it needs.
     unsafe {
         match len {
-            32.. => two::<4>(from, to, len, key),
-            16.. => two::<2>(from, to, len, key),
-            8.. => two::<1>(from, to, len, key),
+            32.. => two::<Word16, 2>(from, to, len, key),
+            16.. => two::<Word16, 1>(from, to, len, key),
+            8.. => two::<u64, 1>(from, to, len, key),
+            4.. => two::<u32, 1>(from, to, len, key),
             _ => {
                 let mut seen = 0;
-                for (i, key) in (0..len).zip(key.into_iter().cycle()) {
+                for (i, key) in (0..len).zip(key) {
                     let byte = from.add(i).read() ^ key;
                     to.add(i).write(byte);
                     seen |= byte;
@@ -220,16 +215,79 @@ unsafe fn xor_short(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> b
     }
 }
 
-/// The key twice, as a word of memory.
-#[inline(always)]
-fn word(key: MaskKey) -> u64 {
-    u64::from(u32::from_ne_bytes(key)) * 0x0000_0001_0000_0001
+/// Bytes in a register.
+trait Word: Copy {
+    /// The key, over and over.
+    fn repeat(key: MaskKey) -> Self;
+    fn xor(self, other: Self) -> Self;
+    fn or(self, other: Self) -> Self;
+    /// Whether no byte has its top bit set.
+    fn is_ascii(self) -> bool;
 }
 
-/// Whether no byte of the word has its top bit set.
-#[inline(always)]
-fn is_ascii(word: u64) -> bool {
-    word & 0x8080_8080_8080_8080 == 0
+macro_rules! integer_word {
+    ($word:ty) => {
+        impl Word for $word {
+            #[inline(always)]
+            fn repeat(key: MaskKey) -> $word {
+                <$word>::from(u32::from_ne_bytes(key)) * (<$word>::MAX / <$word>::from(u32::MAX))
+            }
+
+            #[inline(always)]
+            fn xor(self, other: $word) -> $word {
+                self ^ other
+            }
+
+            #[inline(always)]
+            fn or(self, other: $word) -> $word {
+                self | other
+            }
+
+            #[inline(always)]
+            fn is_ascii(self) -> bool {
+                self & (<$word>::MAX / 0xff * 0x80) == 0
+            }
+        }
+    };
+}
+
+integer_word!(u32);
+integer_word!(u64);
+
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+use u128 as Word16;
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+integer_word!(u128);
+
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use core::arch::x86_64::{__m128i as Word16, *};
+// The compiler keeps an integer of 16 bytes in two registers.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[allow(unsafe_code, reason = "an instruction set that every build for this target has")]
+impl Word for Word16 {
+    #[inline(always)]
+    fn repeat(key: MaskKey) -> Word16 {
+        // SAFETY: the target has SSE2.
+        unsafe { _mm_set1_epi32(i32::from_ne_bytes(key)) }
+    }
+
+    #[inline(always)]
+    fn xor(self, other: Word16) -> Word16 {
+        // SAFETY: the target has SSE2.
+        unsafe { _mm_xor_si128(self, other) }
+    }
+
+    #[inline(always)]
+    fn or(self, other: Word16) -> Word16 {
+        // SAFETY: the target has SSE2.
+        unsafe { _mm_or_si128(self, other) }
+    }
+
+    #[inline(always)]
+    fn is_ascii(self) -> bool {
+        // SAFETY: the target has SSE2.
+        unsafe { _mm_movemask_epi8(self) == 0 }
+    }
 }
 
 #[cfg(test)]

@@ -80,6 +80,12 @@ impl Sequence {
         }
     }
 
+    /// Whether the length, in bytes, of a message in one frame is within the limits.
+    #[inline]
+    pub(crate) fn admits_whole(&self, len: u64) -> bool {
+        len <= self.max_frame_len && len <= self.max_message_len
+    }
+
     /// Takes a data frame that passed both checks.
     #[inline]
     pub(crate) fn begin_frame(&mut self, len: u64) {
