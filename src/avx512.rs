@@ -8,24 +8,25 @@
 
 use core::arch::x86_64::*;
 
-/// Writes `from` XOR the key to `to`, and tells whether that is UTF-8, but for a code point that may be open at the
-/// end: that one is not decided here.
+/// Writes `from` XOR the key to `to`. `None` if that is not UTF-8, but for a code point that may be open at the end, which
+/// is not decided here; otherwise whether it is all ASCII.
 ///
 /// # Safety
 /// The machine must have AVX-512 F and BW and BMI2. `from` must be valid for reads of `len` bytes, and `to` for writes of
-/// as many; they must be the same or not overlap.
+/// as many; `to` must be the same, or not overlap, or overlap and lie before.
 #[target_feature(enable = "avx512f,avx512bw,bmi2")]
-pub(crate) unsafe fn xor_text(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
+pub(crate) unsafe fn xor_text(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> Option<bool> {
     // SAFETY: as the caller's.
     unsafe { walk::<true>(from, to, len, key) }
 }
 
-/// Tells whether `text` is UTF-8, but for a code point that may be open at the end: that one is not decided here.
+/// `None` if `text` is not UTF-8, but for a code point that may be open at the end, which is not decided here; otherwise
+/// whether it is all ASCII.
 ///
 /// # Safety
 /// The machine must have AVX-512 F and BW and BMI2.
 #[target_feature(enable = "avx512f,avx512bw,bmi2")]
-pub(crate) unsafe fn is_text(text: &[u8]) -> bool {
+pub(crate) unsafe fn see(text: &[u8]) -> Option<bool> {
     // SAFETY: the slice is valid for reads, and nothing is written.
     unsafe { walk::<false>(text.as_ptr(), core::ptr::null_mut(), text.len(), [0; 4]) }
 }
@@ -38,13 +39,22 @@ struct Check {
     previous: __m512i,
     /// Not zero if a code point was open at its end.
     open: __m512i,
+    /// Whether all blocks were ASCII.
+    ascii: bool,
 }
 
 impl Check {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,bmi2")]
+    fn block(&mut self, block: __m512i) {
+        if _mm512_movepi8_mask(block) == 0 { self.ascii() } else { self.text(block) }
+    }
+
     /// A block that is not all ASCII.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,bmi2")]
     fn text(&mut self, block: __m512i) {
+        self.ascii = false;
         // The previous block, moved so that each 16-byte lane's predecessor is at hand.
         let lanes = _mm512_alignr_epi32::<12>(block, self.previous);
         let back1 = _mm512_alignr_epi8::<15>(block, lanes);
@@ -76,16 +86,39 @@ impl Check {
     }
 }
 
+/// From this length on, in bytes, aligned stores pay for a head that is walked apart.
+const LONG: usize = 256;
+
+/// Where `XOR` is set, writes `from` XOR the key to `to`; otherwise `to` and `key` are not used.
+///
 /// # Safety
-/// As [`xor_text`]; where `XOR` is not set, `to` and `key` are not used.
+/// As [`xor_text`].
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,bmi2")]
-unsafe fn walk<const XOR: bool>(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
-    let key = _mm512_set1_epi32(i32::from_ne_bytes(key));
+unsafe fn walk<const XOR: bool>(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> Option<bool> {
+    // The head ends where an aligned block of the destination begins.
+    let start = if XOR { to.cast_const() } else { from };
+    let head = if len < LONG { 0 } else { (start as usize).wrapping_neg() % 64 };
+    let key = _mm512_set1_epi32(i32::from_ne_bytes(key).rotate_right(8 * (head % 4) as u32));
     let zero = _mm512_setzero_si512();
-    let mut check = Check { error: zero, previous: zero, open: zero };
+    let mut check = Check { error: zero, previous: zero, open: zero, ascii: true };
     let unmask = |block| if XOR { _mm512_xor_si512(block, key) } else { block };
-    let mut at = 0;
+    if head != 0 {
+        // At the end of a block whose first bytes are zeros, which are ASCII.
+        let here = u64::MAX << (64 - head);
+        let back = 64 - head;
+        // SAFETY: of the block that begins `back` bytes before, only those of the mask `here` are read and written: the first
+        // `head` of the caller's `len` bytes.
+        let block = unsafe {
+            let block = unmask(_mm512_maskz_loadu_epi8(here, from.wrapping_sub(back).cast()));
+            if XOR {
+                _mm512_mask_storeu_epi8(to.wrapping_sub(back).cast(), here, block);
+            }
+            _mm512_maskz_mov_epi8(here, block)
+        };
+        check.block(block);
+    }
+    let mut at = head;
     while len - at >= 256 {
         // SAFETY: `at..at + 256` is within the caller's `len` bytes; all of it is read before any of it is written.
         let blocks = unsafe {
@@ -119,11 +152,7 @@ unsafe fn walk<const XOR: bool>(from: *const u8, to: *mut u8, len: usize, key: [
             block
         };
         at += 64;
-        if _mm512_movepi8_mask(block) == 0 {
-            check.ascii();
-        } else {
-            check.text(block);
-        }
+        check.block(block);
     }
     if at < len {
         let here = _bzhi_u64(u64::MAX, (len - at) as u32);
@@ -144,7 +173,7 @@ unsafe fn walk<const XOR: bool>(from: *const u8, to: *mut u8, len: usize, key: [
             check.error = _mm512_or_si512(before, _mm512_maskz_mov_epi8(here, check.error));
         }
     }
-    _mm512_test_epi8_mask(check.error, check.error) == 0
+    (_mm512_test_epi8_mask(check.error, check.error) == 0).then_some(check.ascii)
 }
 
 /// Not zero if one of the last three bytes begins a code point that goes on behind them.
@@ -230,7 +259,11 @@ mod tests {
     use std::vec::Vec;
 
     /// The standard library's answer, without a last code point that is open.
-    fn oracle(text: &[u8]) -> bool {
+    fn oracle(text: &[u8]) -> Option<bool> {
+        valid_but_open(text).then_some(text.is_ascii())
+    }
+
+    fn valid_but_open(text: &[u8]) -> bool {
         let open = (1..=3).find(|back| text.len() >= *back && text[text.len() - back] >= 0xc0);
         let open = open.filter(|back| match text[text.len() - back] {
             0xc0..0xe0 => *back < 2,
@@ -255,7 +288,7 @@ mod tests {
         let mut copy = Vec::from([0xee; 400]);
         // SAFETY: the tests run only where the machine has the kernels, and pass lengths that are there.
         unsafe {
-            assert_eq!(is_text(text), oracle(text), "{text:02x?}");
+            assert_eq!(see(text), oracle(text), "{text:02x?}");
             assert_eq!(
                 xor_text(from, copy.as_mut_ptr(), text.len().min(399), key),
                 oracle(&text[..text.len().min(399)])

@@ -132,7 +132,7 @@ pub(crate) fn take_whole_message<'b>(
     // Neither can fail: the message was seen there. A branch that is never taken costs less than a bound.
     let (_, rest) = mem::take(input).split_at_mut_checked(header_len)?;
     let (payload, rest) = rest.split_at_mut_checked(len)?;
-    let part = match machine.take_whole_message(message, |pass| pass.in_place(payload)) {
+    let part = match machine.take_whole_message(message, payload) {
         Ok(part) => part,
         Err(error) => return Some(Err(error)),
     };

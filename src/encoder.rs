@@ -316,13 +316,12 @@ impl<K: KeySource> Encoder<K> {
     }
 
     /// Writes a frame: header, then payload, masked while it is copied.
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, out: &mut [u8], header: Header, payload: &[u8]) -> Result<usize, Misuse> {
         let needed = Self::frame_len(payload.len());
         let out = out.get_mut(..needed).ok_or(Misuse::BufferTooSmall { needed })?;
         let key = self.keys.next_key();
-        header.with_key(key).encode().write(out);
-        let (_, body) = out.split_at_mut(needed - payload.len());
+        let body = header.with_key(key).write(out);
         match key {
             Some(key) => mask::xor_to(payload, body, key),
             // Few bytes are copied sooner in registers than by a call.

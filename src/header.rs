@@ -147,20 +147,44 @@ impl Header {
     /// The header as it goes over the wire, its length in the shortest form.
     #[inline]
     pub const fn encode(&self) -> HeaderBytes {
-        // Put together as a number whose lowest byte is the first: a register, not fourteen stores.
+        let mut bytes = [0; MAX_HEADER];
+        let rest = self.write(&mut bytes).len();
+        HeaderBytes { bytes, len: (MAX_HEADER - rest) as u8 }
+    }
+
+    /// Writes the header to the front of `frame`; returns what is behind it. Of a frame that is too short for its header,
+    /// nothing is.
+    #[inline(always)]
+    pub(crate) const fn write<'f>(&self, frame: &'f mut [u8]) -> &'f mut [u8] {
         let first = if self.fin { FIN } else { 0 } | self.rsv.bits() | self.opcode as u8;
-        let (short_len, extended, extended_bits) = match self.payload_len {
-            len @ 0..126 => (len as u8, 0, 0),
-            len @ 126..0x1_0000 => (126, (len as u16).swap_bytes() as u64, 16),
-            len => (127, len.swap_bytes(), 64),
+        let mask_bit = if self.mask_key.is_some() { MASKED } else { 0 };
+        let rest = match self.payload_len {
+            len @ 0..126 => put(frame, [first, mask_bit | len as u8]),
+            len @ 126..0x1_0000 => {
+                let [a, b] = (len as u16).to_be_bytes();
+                put(frame, [first, mask_bit | 126, a, b])
+            }
+            len => {
+                let [a, b, c, d, e, f, g, h] = len.to_be_bytes();
+                put(frame, [first, mask_bit | 127, a, b, c, d, e, f, g, h])
+            }
         };
-        let (masked, key) = match self.mask_key {
-            Some(key) => (MASKED, u32::from_le_bytes(key)),
-            None => (0, 0),
-        };
-        let start = first as u128 | ((masked | short_len) as u128) << 8 | (extended as u128) << 16;
-        let bytes = (start | (key as u128) << (16 + extended_bits)).to_le_bytes();
-        HeaderBytes { bytes, len: self.encoded_len() as u8 }
+        match self.mask_key {
+            Some(key) => put(rest, key),
+            None => rest,
+        }
+    }
+}
+
+/// Writes all of `bytes` to the front of `to`; returns what is behind them.
+#[inline(always)]
+const fn put<const N: usize>(to: &mut [u8], bytes: [u8; N]) -> &mut [u8] {
+    match to.split_first_chunk_mut() {
+        Some((front, rest)) => {
+            *front = bytes;
+            rest
+        }
+        None => &mut [],
     }
 }
 
@@ -294,23 +318,8 @@ impl core::error::Error for HeaderError {
 #[derive(Clone, Copy)]
 pub struct HeaderBytes {
     /// Behind the header: zeros.
-    bytes: [u8; 16],
+    bytes: [u8; MAX_HEADER],
     len: u8,
-}
-
-impl HeaderBytes {
-    /// Writes them to the front of `frame`, a whole frame, whose payload is written later.
-    #[inline]
-    pub(crate) fn write(&self, frame: &mut [u8]) {
-        // What is too much stands where the payload will be.
-        if let Some(front) = frame.first_chunk_mut() {
-            *front = self.bytes;
-            return;
-        }
-        for (to, from) in frame.iter_mut().zip(self.as_ref()) {
-            *to = *from;
-        }
-    }
 }
 
 impl AsRef<[u8]> for HeaderBytes {

@@ -228,18 +228,14 @@ impl Machine {
         Some(WholeMessage { kind, rsv, key, header_len: input.len() - rest.len(), len: len as usize })
     }
 
-    /// Takes the message that [`Machine::whole_message`] saw; `unmask` is given the pass to do over its payload.
+    /// Takes the message that [`Machine::whole_message`] saw, and unmasks its payload where it lies.
     #[inline(always)]
-    pub(crate) fn take_whole_message(
-        &mut self,
-        message: WholeMessage,
-        unmask: impl FnOnce(Pass<'_>) -> Result<(), usize>,
-    ) -> Result<Part, Error> {
+    pub(crate) fn take_whole_message(&mut self, message: WholeMessage, payload: &mut [u8]) -> Result<Part, Error> {
         let WholeMessage { kind, rsv, key, header_len, len } = message;
         let offset = self.position;
         let mut text = Utf8Validator::new();
         let is_text = kind == Kind::Text && rsv.is_empty();
-        let result = unmask(Pass { key, text: is_text.then_some(&mut text) });
+        let result = Pass { key, text: is_text.then_some(&mut text) }.in_place(payload);
         self.position = offset + (header_len + len) as u64;
         if let Err(index) = result {
             return Err(self.fail(Violation::TextNotUtf8, offset + (header_len + index) as u64));

@@ -5,8 +5,6 @@
 //! them are ASCII.
 
 use core::fmt;
-#[cfg(feature = "alloc")]
-use core::mem::MaybeUninit;
 
 use crate::cpu::{Path, path};
 
@@ -74,18 +72,6 @@ pub(crate) fn xor(bytes: &mut [u8], key: MaskKey) -> bool {
     unsafe { xor_raw(at, at, bytes.len(), key) }
 }
 
-/// Writes `from` XOR the key to the front of `to`, whose bytes then are initialized; tells whether the result is all ASCII.
-/// Nothing is written, and the answer is `None`, when `to` is shorter than `from`.
-#[inline]
-#[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
-#[cfg(feature = "alloc")]
-pub(crate) fn xor_copy(from: &[u8], to: &mut [MaybeUninit<u8>], key: MaskKey) -> Option<bool> {
-    let to = to.get_mut(..from.len())?;
-    // SAFETY: `from` is valid for reads of its length, `to` has that length and is valid for writes, and a shared and
-    // an exclusive borrow do not overlap.
-    Some(unsafe { xor_raw(from.as_ptr(), to.as_mut_ptr().cast(), from.len(), key) })
-}
-
 /// Writes `from` XOR the key to the front of `to`, as much of it as both have.
 #[inline]
 #[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
@@ -95,14 +81,25 @@ pub(crate) fn xor_to(from: &[u8], to: &mut [u8], key: MaskKey) {
     unsafe { xor_raw(from.as_ptr(), to.as_mut_ptr(), len, key) };
 }
 
+/// Whether at most [`SHORT`] bytes are all ASCII.
+#[inline]
+#[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+pub(crate) fn is_ascii(bytes: &[u8]) -> bool {
+    // SAFETY: `bytes` is valid for reads of its length, which is at most 64, and nothing is written.
+    unsafe { walk_short::<false>(bytes.as_ptr(), core::ptr::null_mut(), bytes.len().min(SHORT), [0; 4]) }
+}
+
+/// Writes `from` XOR the key to `to`; tells whether that is all ASCII.
+///
 /// # Safety
-/// `from` must be valid for reads of `len` bytes, and `to` for writes of as many. They must be the same or not overlap.
+/// `from` must be valid for reads of `len` bytes, and `to` for writes of as many. `to` must be the same, or not overlap, or
+/// overlap and lie before.
 #[inline]
 #[allow(unsafe_code, reason = "pointers that may be the same")]
 pub(crate) unsafe fn xor_raw(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
     if len <= SHORT {
         // SAFETY: as the caller's.
-        return unsafe { xor_short(from, to, len, key) };
+        return unsafe { walk_short::<true>(from, to, len, key) };
     }
     // SAFETY: as the caller's.
     unsafe { xor_long(from, to, len, key) }
@@ -140,6 +137,9 @@ unsafe fn xor_baseline(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -
     unsafe { xor_blocks(from, to, len, key) }
 }
 
+/// From this length on, in bytes, the destination is aligned.
+const LONG: usize = 256;
+
 /// Any length, 128 bytes a step; vectorised for whatever the caller is compiled for.
 ///
 /// # Safety
@@ -148,9 +148,14 @@ unsafe fn xor_baseline(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -
 #[allow(unsafe_code, reason = "pointers that may be the same")]
 unsafe fn xor_blocks(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
     type Block = [u64; 16];
+    // Aligned stores pay for a head that is done apart.
+    let head = if len < LONG { 0 } else { to.addr().wrapping_neg() % 64 };
+    // SAFETY: the head lies within the caller's `len` bytes.
+    let mut ascii = unsafe { walk_short::<true>(from, to, head, key) };
+    let key = advance(key, head);
     let key64 = u64::repeat(key);
     let mut seen: Block = [0; 16];
-    let mut at = 0;
+    let mut at = head;
     while len - at >= size_of::<Block>() {
         // SAFETY: `at..at + 128` is within the caller's `len` bytes. The block is read whole before it is written.
         unsafe {
@@ -163,50 +168,60 @@ unsafe fn xor_blocks(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> 
         }
         at += size_of::<Block>();
     }
-    let mut ascii = seen.into_iter().fold(0, u64::or).is_ascii();
+    ascii &= seen.into_iter().fold(0, u64::or).is_ascii();
     while at < len {
         let n = (len - at).min(64);
         // SAFETY: `at..at + n` is within the caller's `len` bytes, and the same order of reads and writes holds.
-        ascii &= unsafe { xor_short(from.add(at), to.add(at), n, key) };
+        ascii &= unsafe { walk_short::<true>(from.add(at), to.add(at), n, key) };
         at += n;
     }
     ascii
 }
 
-/// At most 64 bytes: two words that overlap in the middle, both read before either is written.
+/// At most 64 bytes: two words that overlap in the middle, both read before either is written. If not `WRITE`, `to` is not
+/// used.
 ///
 /// # Safety
 /// As [`xor_raw`]; `len` must be at most 64.
 #[inline(always)]
 #[allow(unsafe_code, reason = "pointers that may be the same")]
-unsafe fn xor_short(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
+unsafe fn walk_short<const WRITE: bool>(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
     /// # Safety
-    /// As [`xor_raw`]; `len` must be from the size of `N` words to twice that.
+    /// As [`walk_short`]; `len` must be from the size of `N` words to twice that.
     #[inline(always)]
-    unsafe fn two<W: Word, const N: usize>(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> bool {
+    unsafe fn two<W: Word, const N: usize, const WRITE: bool>(
+        from: *const u8,
+        to: *mut u8,
+        len: usize,
+        key: MaskKey,
+    ) -> bool {
         let last = len - size_of::<[W; N]>();
         let (key_a, key_b) = (W::repeat(key), W::repeat(advance(key, last)));
         // SAFETY: both groups of words lie within the caller's `len` bytes, and both are read before one is written.
         unsafe {
             let a = from.cast::<[W; N]>().read_unaligned().map(|word| word.xor(key_a));
             let b = from.add(last).cast::<[W; N]>().read_unaligned().map(|word| word.xor(key_b));
-            to.cast::<[W; N]>().write_unaligned(a);
-            to.add(last).cast::<[W; N]>().write_unaligned(b);
+            if WRITE {
+                to.cast::<[W; N]>().write_unaligned(a);
+                to.add(last).cast::<[W; N]>().write_unaligned(b);
+            }
             a.into_iter().chain(b).fold(W::repeat([0; 4]), W::or).is_ascii()
         }
     }
     // SAFETY: each arm has the length that it needs.
     unsafe {
         match len {
-            32.. => two::<Word16, 2>(from, to, len, key),
-            16.. => two::<Word16, 1>(from, to, len, key),
-            8.. => two::<u64, 1>(from, to, len, key),
-            4.. => two::<u32, 1>(from, to, len, key),
+            32.. => two::<Word16, 2, WRITE>(from, to, len, key),
+            16.. => two::<Word16, 1, WRITE>(from, to, len, key),
+            8.. => two::<u64, 1, WRITE>(from, to, len, key),
+            4.. => two::<u32, 1, WRITE>(from, to, len, key),
             _ => {
                 let mut seen = 0;
                 for (i, key) in (0..len).zip(key) {
                     let byte = from.add(i).read() ^ key;
-                    to.add(i).write(byte);
+                    if WRITE {
+                        to.add(i).write(byte);
+                    }
                     seen |= byte;
                 }
                 seen < 0x80
@@ -331,12 +346,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn copying_needs_room() {
-        let mut to = [MaybeUninit::new(7); 3];
-        assert_eq!(xor_copy(&[1, 2, 3, 4], &mut to, [0; 4]), None);
-        assert_eq!(xor_copy(&[1, 2, 0x83], &mut to, [0; 4]), Some(false));
     }
 }

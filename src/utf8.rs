@@ -88,7 +88,6 @@ impl Utf8Validator {
     /// # Errors
     /// [`Utf8Error`] tells the first byte after which the text cannot become valid, whatever follows. From then on every
     /// piece that is not empty fails at its first byte.
-    #[inline]
     pub fn update(&mut self, piece: &[u8]) -> Result<(), Utf8Error> {
         let mut rest = piece;
         while self.0 != Expect::Start {
@@ -96,10 +95,26 @@ impl Utf8Validator {
             self.walk(core::slice::from_ref(byte), piece.len() - rest.len())?;
             rest = after;
         }
-        if is_valid_but_open(rest) && self.skip(rest) {
-            return Ok(());
+        // What is so short is walked sooner than seen.
+        let seen = if rest.len() < 8 { None } else { see(rest) };
+        self.take_seen(rest, seen).map_err(|error| Utf8Error { index: piece.len() - rest.len() + error.index })
+    }
+
+    /// The text goes on with `piece`, before which nothing was open, and of which a kernel has seen what [`see`] tells.
+    #[inline]
+    pub(crate) fn take_seen(&mut self, piece: &[u8], seen: Option<bool>) -> Result<(), Utf8Error> {
+        match seen {
+            Some(true) => return Ok(()),
+            Some(false) => {
+                let open = open_state(piece);
+                if open != Expect::Nothing {
+                    self.0 = open;
+                    return Ok(());
+                }
+            }
+            None => {}
         }
-        self.walk(rest, piece.len() - rest.len())
+        self.walk(piece, 0)
     }
 
     /// How many more bytes the open code point wants: 0 to 3.
@@ -111,17 +126,6 @@ impl Utf8Validator {
             Expect::Two | Expect::AfterE0 | Expect::AfterEd => 2,
             Expect::Three | Expect::AfterF0 | Expect::AfterF4 => 3,
         }
-    }
-
-    /// The text goes on with `piece`, all of whose whole code points are valid, and before which nothing was open; tells
-    /// whether what is open at its end can become valid too. If not, nothing changes.
-    #[inline]
-    pub(crate) fn skip(&mut self, piece: &[u8]) -> bool {
-        let state = open_state(piece);
-        if state != Expect::Nothing {
-            self.0 = state;
-        }
-        state != Expect::Nothing
     }
 
     /// Whether the text so far is valid as it stands: no code point is open, and no error was found.
@@ -165,49 +169,52 @@ fn open_len(text: &[u8]) -> usize {
     0
 }
 
-/// Whether `text` is valid UTF-8, but for a last code point that may be open: that one is not decided here.
-#[inline]
-pub(crate) fn is_valid_but_open(text: &[u8]) -> bool {
-    // Below this length a kernel costs more than it saves.
-    if text.len() < 32 { is_valid_but_open_by_core(text) } else { is_valid_but_open_long(text) }
-}
-
+/// `None` if `text` is not UTF-8, but for a code point that may be open at its end, which is not decided here; otherwise
+/// whether it is known to be all ASCII.
 #[cfg(target_arch = "x86_64")]
+#[inline]
 #[allow(unsafe_code, reason = "kernels that need an instruction set")]
-fn is_valid_but_open_long(text: &[u8]) -> bool {
+pub(crate) fn see(text: &[u8]) -> Option<bool> {
     use simdutf8::basic::imp::x86;
     match cpu::path() {
         // SAFETY: the machine has AVX-512 F and BW and BMI2.
-        cpu::Path::Avx512 => unsafe { avx512::is_text(text) },
+        cpu::Path::Avx512 => unsafe { avx512::see(text) },
+        _ if text.len() < SHORT => see_by_core(text),
         // SAFETY: the machine has AVX2.
-        cpu::Path::Avx2 => whole_and_open(text, |whole| unsafe { x86::avx2::validate_utf8(whole).is_ok() }),
+        cpu::Path::Avx2 => see_whole(text, |whole| unsafe { x86::avx2::validate_utf8(whole).is_ok() }),
         cpu::Path::Sse2 if cpu::has_sse42() => {
             // SAFETY: the machine has SSE4.2.
-            whole_and_open(text, |whole| unsafe { x86::sse42::validate_utf8(whole).is_ok() })
+            see_whole(text, |whole| unsafe { x86::sse42::validate_utf8(whole).is_ok() })
         }
-        _ => is_valid_but_open_by_core(text),
+        _ => see_by_core(text),
     }
 }
 
-/// The kernel that the target's features allow at compile time.
+/// By the kernel that the target's features allow at compile time.
 #[cfg(not(target_arch = "x86_64"))]
-fn is_valid_but_open_long(text: &[u8]) -> bool {
-    whole_and_open(text, |whole| simdutf8::basic::from_utf8(whole).is_ok())
+#[inline]
+pub(crate) fn see(text: &[u8]) -> Option<bool> {
+    if text.len() < SHORT {
+        return see_by_core(text);
+    }
+    see_whole(text, |whole| simdutf8::basic::from_utf8(whole).is_ok())
 }
 
-fn is_valid_but_open_by_core(text: &[u8]) -> bool {
+/// Below this length, in bytes, `simdutf8` costs more than it saves.
+const SHORT: usize = 32;
+
+fn see_by_core(text: &[u8]) -> Option<bool> {
     match core::str::from_utf8(text) {
-        Ok(_) => true,
-        // "An unexpected byte" or "the end of the input was reached unexpectedly".
-        Err(error) => error.error_len().is_none(),
+        // "The end of the input was reached unexpectedly", not "an unexpected byte".
+        Err(error) if error.error_len().is_some() => None,
+        _ => Some(false),
     }
 }
 
 /// `is_valid` decides over all code points that are whole, and the automaton over one that is open.
-#[cfg_attr(target_arch = "x86_64", inline)]
-fn whole_and_open(text: &[u8], is_valid: impl FnOnce(&[u8]) -> bool) -> bool {
+fn see_whole(text: &[u8], is_valid: impl FnOnce(&[u8]) -> bool) -> Option<bool> {
     let whole_len = text.len() - open_len(text);
-    is_valid(text.get(..whole_len).unwrap_or_default())
+    is_valid(text.get(..whole_len).unwrap_or_default()).then_some(false)
 }
 
 /// Text that cannot become valid UTF-8.
