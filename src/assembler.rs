@@ -157,6 +157,7 @@ impl Assembler {
                     let part = Part { offset: self.offset, ..part };
                     return (rest, Ok(Some(Incoming::Message(Message::new(&self.buffer, part)))));
                 }
+                Ok(_) if rest.is_empty() => return (rest, Ok(None)),
                 Ok(_) => input = rest,
             }
         }
@@ -164,11 +165,15 @@ impl Assembler {
 
     /// Appends the piece that was found to the message under way.
     fn gather(&mut self, piece: &Piece, payload: &[u8]) -> Result<Part, Error> {
-        let most = self.machine.most_message_len();
-        self.give_back(most);
-        if payload::make_room(&mut self.buffer, payload.len(), most).is_err() {
-            let last = self.machine.position().saturating_sub(1);
-            return Err(self.machine.fail(Violation::MessageTooLong, last));
+        if self.buffer.is_empty() {
+            self.give_back(self.machine.most_message_len());
+        }
+        if self.buffer.capacity() - self.buffer.len() < payload.len() {
+            let most = self.machine.most_message_len();
+            if payload::make_room(&mut self.buffer, payload.len(), most).is_err() {
+                let last = self.machine.position().saturating_sub(1);
+                return Err(self.machine.fail(Violation::MessageTooLong, last));
+            }
         }
         let part = self.machine.payload(piece, |pass| pass.append(payload, &mut self.buffer))?;
         if part.starts_message {
@@ -181,7 +186,8 @@ impl Assembler {
     #[inline]
     fn give_back(&mut self, most: u64) {
         if self.buffer.is_empty() && self.buffer.capacity() > KEPT && most <= KEPT as u64 {
-            self.buffer.shrink_to(KEPT);
+            // Not by shrinking it: what is freed whole, the allocator can hand out again as it is.
+            self.buffer = Vec::new();
         }
     }
 }

@@ -278,26 +278,29 @@ mod tests {
         }
     }
 
+    /// Text at this alignment and phase of the key: seen, unmasked in place, to a place before, and to one behind.
     fn check(text: &[u8], align: usize, phase: usize) {
         let mut key = [0x9a, 0x01, 0xff, 0x5c];
         key.rotate_left(phase);
-        let mut masked = Vec::from([0; 64]);
-        masked.resize(align, 0);
-        masked.extend(text.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
-        let from = masked[align..].as_mut_ptr();
-        let mut copy = Vec::from([0xee; 400]);
-        // SAFETY: the tests run only where the machine has the kernels, and pass lengths that are there.
+        let masked: Vec<u8> = text.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+        let mut buffer = Vec::from([0xee_u8; 64]);
+        buffer.resize(2 * text.len() + 400, 0xee);
+        let base = buffer.as_ptr().addr().wrapping_neg() % 64;
+        let from = base + align + 70;
+        // SAFETY: the tests run only where the machine has the kernels, and all places are in the buffer.
         unsafe {
             assert_eq!(see(text), oracle(text), "{text:02x?}");
-            assert_eq!(
-                xor_text(from, copy.as_mut_ptr(), text.len().min(399), key),
-                oracle(&text[..text.len().min(399)])
-            );
-            assert_eq!(copy[..text.len().min(399)], text[..text.len().min(399)]);
-            assert_eq!(copy[text.len().min(399)], 0xee, "written behind the end");
-            assert_eq!(xor_text(from, from, text.len(), key), oracle(text), "{text:02x?}, {align}, {phase}");
+            for to in [from, from - (text.len() + phase) % 70, base + text.len() + 140 + 63 - align] {
+                buffer.fill(0xee);
+                buffer[from..from + text.len()].copy_from_slice(&masked);
+                let mut expected = buffer.clone();
+                expected[to..to + text.len()].copy_from_slice(text);
+                let at = buffer.as_mut_ptr();
+                let seen = xor_text(at.add(from), at.add(to), text.len(), key);
+                assert_eq!(seen, oracle(text), "{text:02x?}, {align}, {phase}, {from} to {to}");
+                assert!(buffer == expected, "{align}, {phase}, {from} to {to}");
+            }
         }
-        assert_eq!(masked[align..], *text);
     }
 
     fn available() -> bool {
@@ -315,9 +318,11 @@ mod tests {
         let text = "aé€𝄞 plain letters that are a run, ещё текст, 文字 ".repeat(20).into_bytes();
         let ascii = Vec::from([b'x'; 1000]);
         for len in if available() { 0..=300 } else { 0..=0 } {
-            for (phase, align) in [(0, 0), (1, 1), (2, 7), (3, 33), (0, 63)] {
-                check(&text[..len], align, phase);
-                check(&ascii[..len], align, phase);
+            for align in 0..64 {
+                for phase in 0..4 {
+                    check(&text[..len], align, phase);
+                    check(&ascii[..len], align, phase);
+                }
             }
         }
     }
@@ -333,7 +338,7 @@ mod tests {
                 for wrong in [0x00, 0x80, 0x8f, 0x9f, 0xbf, 0xc0, 0xc2, 0xe0, 0xed, 0xf0, 0xf4, 0xf5, 0xff] {
                     let mut text = text.clone();
                     text[at] = wrong;
-                    check(&text, 0, 0);
+                    check(&text, at % 64, at % 4);
                     check(&text[..at + 1], 5, 1);
                 }
             }

@@ -62,6 +62,10 @@ impl Decoder {
     pub fn for_each(&mut self, mut input: &mut [u8], mut on: impl FnMut(Event<'_, '_>)) -> Result<(), Error> {
         while let Some(event) = self.decode(&mut input)? {
             on(event);
+            // What the next call would find out.
+            if input.is_empty() {
+                break;
+            }
         }
         Ok(())
     }

@@ -326,7 +326,12 @@ impl<K: KeySource> Encoder<K> {
             Some(key) => mask::xor_to(payload, body, key),
             // Few bytes are copied sooner in registers than by a call.
             None if payload.len() <= mask::SHORT => mask::xor_to(payload, body, [0; 4]),
-            None => body.copy_from_slice(payload),
+            None => {
+                // It is there: so much was needed.
+                if let Some(body) = body.get_mut(..payload.len()) {
+                    body.copy_from_slice(payload);
+                }
+            }
         }
         Ok(needed)
     }

@@ -247,7 +247,19 @@ impl Machine {
     }
 
     /// Takes what is not data payload off the front of `input`: tells how many bytes that were, and what it found.
+    #[inline]
     pub(crate) fn step(&mut self, input: &[u8]) -> Result<(usize, Found), Error> {
+        match self.stage {
+            // Most of what is cut is cut here.
+            Stage::Fragment | Stage::LastFrame if !input.is_empty() => {
+                Ok((0, Found::Data(Piece { len: self.next_len(input), starts_message: false })))
+            }
+            _ => self.step_to_payload(input),
+        }
+    }
+
+    /// [`Machine::step`] from anywhere but inside the payload of a data frame.
+    fn step_to_payload(&mut self, input: &[u8]) -> Result<(usize, Found), Error> {
         match self.stage {
             Stage::Failed(violation) => return Err(Error::new(violation, self.position.saturating_sub(1))),
             Stage::Closed => return Ok((input.len(), Found::Nothing)),
@@ -267,7 +279,7 @@ impl Machine {
             Stage::Ping => self.control_payload(input, taken, Opcode::Ping),
             Stage::Pong => self.control_payload(input, taken, Opcode::Pong),
             _ => {
-                let starts_message = taken != 0 && self.sequence.fragments() == 1;
+                let starts_message = self.sequence.fragments() == 1;
                 Ok((taken, Found::Data(Piece { len: self.next_len(input), starts_message })))
             }
         }

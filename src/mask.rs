@@ -311,7 +311,7 @@ mod tests {
     extern crate std;
     use std::vec::Vec;
 
-    /// Every length, phase and alignment of every path, against one byte at a time.
+    /// Every length, phase and alignment of every path, in place, apart, and to a place before, against one byte at a time.
     #[test]
     fn every_path_equals_the_naive_loop() {
         type Kernel = unsafe fn(*const u8, *mut u8, usize, MaskKey) -> bool;
@@ -320,28 +320,39 @@ mod tests {
         if path() >= Path::Avx2 {
             paths.push(xor_avx2);
         }
-        let key = [0x81, 0x42, 0x24, 0x18];
-        for len in (0_usize..300).chain([1000, 4096, 65_537]) {
-            for phase in 0..4 {
-                let key = advance(key, phase);
-                for align in [0, 1, 3, 7, 31] {
-                    for high in [None, Some(0), Some(len / 2), len.checked_sub(1)] {
-                        let mut plain: Vec<u8> = (0..len).map(|i| (i * 7 % 128) as u8).collect();
-                        if let Some(byte) = high.and_then(|high| plain.get_mut(high)) {
-                            *byte |= 0x80;
-                        }
-                        let masked: Vec<u8> = (0..align + len)
-                            .map(|i| if i < align { 0 } else { plain[i - align] ^ key[(i - align) % 4] })
-                            .collect();
-                        for path in &paths {
-                            let mut buffer = masked.clone();
-                            let at = buffer[align..].as_mut_ptr();
-                            // SAFETY: `at` is valid for `len` bytes; the paths are those that this CPU has.
+        for len in (0_usize..=300).chain([1000, 4096, 65_537]) {
+            for align in if len <= 300 { 0..64 } else { 63..64 } {
+                for phase in 0..4 {
+                    let key = advance([0x81, 0x42, 0x24, 0x18], phase);
+                    let high = [None, Some(0), Some(len / 2), len.checked_sub(1)][(align + phase) % 4];
+                    let mut plain: Vec<u8> = (0..len).map(|i| (i * 7 % 128) as u8).collect();
+                    if let Some(byte) = high.and_then(|high| plain.get_mut(high)) {
+                        *byte |= 0x80;
+                    }
+                    let masked: Vec<u8> = plain.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+                    for path in &paths {
+                        // The destination: the place itself, a few bytes before it, and behind the end.
+                        for to in [align + 70, align + 70 - (len + phase) % 70, len + 140 + 63 - align] {
+                            let mut buffer = Vec::from([0xee_u8; 64]);
+                            buffer.resize(2 * len + 400, 0xee);
+                            let base = buffer.as_ptr().addr().wrapping_neg() % 64;
+                            let (from, to) = (base + align + 70, base + to);
+                            buffer[from..from + len].copy_from_slice(&masked);
+                            let mut expected = buffer.clone();
+                            expected[to..to + len].copy_from_slice(&plain);
+                            let at = buffer.as_mut_ptr();
+                            // SAFETY: both places are in the buffer; the paths are those that this CPU has.
                             #[allow(unsafe_code, reason = "the paths are unsafe functions")]
-                            let ascii = unsafe { path(at, at, len, key) };
-                            assert_eq!(buffer[align..], plain[..], "length {len}, phase {phase}, alignment {align}");
+                            let ascii = unsafe { path(at.add(from), at.add(to), len, key) };
+                            assert!(
+                                buffer == expected,
+                                "length {len}, phase {phase}, alignment {align}, {from} to {to}"
+                            );
                             assert_eq!(ascii, plain.is_ascii(), "length {len}, phase {phase}, alignment {align}");
                         }
+                    }
+                    if len <= SHORT {
+                        assert_eq!(is_ascii(&plain), plain.is_ascii(), "length {len}");
                     }
                 }
             }

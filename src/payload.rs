@@ -146,9 +146,6 @@ unsafe fn xor_and_see(from: *const u8, to: *mut u8, len: usize, key: MaskKey) ->
 /// have, unless the bytes that are here need it.
 #[cfg(feature = "alloc")]
 pub(crate) fn make_room(buffer: &mut Vec<u8>, more: usize, most: u64) -> Result<(), TryReserveError> {
-    if buffer.capacity() - buffer.len() >= more {
-        return Ok(());
-    }
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let wanted = buffer.len().saturating_mul(2).min(most).saturating_sub(buffer.len());
     buffer.try_reserve_exact(wanted.max(more))
