@@ -13,16 +13,16 @@ use crate::payload;
 use crate::role::Role;
 use crate::violation::{Error, Violation};
 
-/// The most that the buffer keeps while nothing is gathered, in bytes.
+/// The most that the buffer keeps while nothing is gathered, in bytes, if nothing else was said.
 const KEPT: usize = 64 * 1024;
 
 /// A [`Decoder`](crate::Decoder) that gives whole messages.
 ///
 /// A message that is whole in the input is borrowed from it, without a copy. A message cut by a read or by fragmentation
 /// is gathered in a buffer, unmasked and validated on the way. The buffer grows with the bytes that came, not with the
-/// length that was declared, and never above [`Config::max_message_len`]; it is used again for later messages. What
-/// is above 64 KiB of it is given back as soon as all input is taken with nothing gathered, or a message comes that does not
-/// need it. An idle connection that never saw a cut message has no buffer.
+/// length that was declared, and never above [`Config::max_message_len`]; it is used again for later messages. A buffer of
+/// more than 64 KiB, or what [`Assembler::keep`] says, is given back as soon as all input is taken with nothing gathered, or a
+/// message comes that does not need it. An idle connection that never saw a cut message has no buffer.
 ///
 /// ```
 /// use wsframe::{Assembler, Incoming, Role};
@@ -50,6 +50,8 @@ pub struct Assembler {
     returned: bool,
     /// The offset of the message under way.
     offset: u64,
+    /// The most that the buffer keeps while nothing is gathered, in bytes.
+    kept: usize,
 }
 
 /// What an [`Assembler`] found next. It borrows the input or the assembler.
@@ -73,7 +75,14 @@ impl Assembler {
 
     /// For the end of this role, with these limits.
     pub const fn with_config(role: Role, config: Config) -> Assembler {
-        Assembler { machine: Machine::new(role, config), buffer: Vec::new(), returned: false, offset: 0 }
+        Assembler { machine: Machine::new(role, config), buffer: Vec::new(), returned: false, offset: 0, kept: KEPT }
+    }
+
+    /// The same, but an idle connection keeps a buffer of up to so many bytes instead of 64 KiB. For few connections with many
+    /// large messages: memory that is given back costs more to get again than to fill.
+    pub const fn keep(mut self, bytes: usize) -> Assembler {
+        self.kept = bytes;
+        self
     }
 
     /// Takes the next message or control frame off the front of `input`. `Ok(None)` means that all of `input` was taken,
@@ -185,7 +194,7 @@ impl Assembler {
     /// Gives back what an idle connection need not keep, if nothing is gathered and no more than `most` bytes will be.
     #[inline]
     fn give_back(&mut self, most: u64) {
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT && most <= KEPT as u64 {
+        if self.buffer.is_empty() && self.buffer.capacity() > self.kept && most <= self.kept as u64 {
             // Not by shrinking it: what is freed whole, the allocator can hand out again as it is.
             self.buffer = Vec::new();
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::Arguments;
 use crate::alloc::counted;
 use crate::feed::{Feed, READ};
-use crate::peers::{CODECS, Codec, Encode, Peer, Rank};
+use crate::peers::{CODECS, Codec, Encode, NewPeer, Peer, Rank};
 use crate::report::{self, Cost, Measured, Outcome, Results, Table};
 use crate::tally::Tally;
 use crate::workloads::{ENCODE_WORKLOADS, EncodeWorkload, Stream, WORKLOADS, Workload};
@@ -102,8 +102,22 @@ fn check(codec: &Codec, peer: &mut dyn Peer, feed: &Feed, stream: &Stream) -> Re
     Ok(())
 }
 
+/// Text that is not UTF-8 must be refused: who delivers it does less than the others.
+fn check_refusal(new: NewPeer, workload: &Workload, broken: &Stream) -> Result<(), String> {
+    let feed = feed(workload, broken);
+    feed.grant(1);
+    let mut tally = Tally::default();
+    let refused = guarded(|| new(feed, workload.role).run(&mut tally)).is_err();
+    // Some say nothing, and close.
+    if refused || tally.messages < broken.messages.len() as u64 {
+        return Ok(());
+    }
+    Err("text that is not UTF-8 is delivered as text".to_owned())
+}
+
 fn decode(workload: &Workload, wanted: &Wanted, effort: &Effort) -> Table {
     let stream = workload.generate();
+    let broken = workload.generate_broken();
     let (mut contestants, mut failed) = (Vec::new(), Vec::new());
     for codec in CODECS.iter().filter(|codec| wanted.codec(codec)) {
         let Some(new) = codec.decoder else { continue };
@@ -111,6 +125,9 @@ fn decode(workload: &Workload, wanted: &Wanted, effort: &Effort) -> Table {
         let ready = guarded(|| {
             let mut peer = new(feed.clone(), workload.role);
             check(codec, &mut *peer, &feed, &stream)?;
+            if let Some(broken) = broken.as_ref().filter(|_| codec.rank != Rank::Yardstick) {
+                check_refusal(new, workload, broken)?;
+            }
             Ok(peer)
         });
         match ready {

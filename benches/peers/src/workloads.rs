@@ -73,10 +73,39 @@ pub const WORKLOADS: &[Workload] = {
 
 impl Workload {
     pub fn generate(&self) -> Stream {
-        let mut rng = Rng(self.name.bytes().fold(1, |seed, byte| seed * 257 + u64::from(byte)));
-        let (mut messages, mut wire, mut frames, mut payload) = (Vec::new(), Vec::new(), 0, 0);
+        let mut rng = self.rng();
+        let messages = self.messages(&mut rng);
+        self.frame(messages, &mut rng)
+    }
+
+    /// The same, but that the longest text has a byte in the middle that is not UTF-8; `None` if there is no text.
+    pub fn generate_broken(&self) -> Option<Stream> {
+        let mut rng = self.rng();
+        let mut messages = self.messages(&mut rng);
+        let texts = messages.iter_mut().filter(|message| message.kind == Kind::Text);
+        let payload = &mut texts.max_by_key(|message| message.payload.len())?.payload;
+        let middle = payload.len() / 2;
+        payload[middle] = 0xff;
+        Some(self.frame(messages, &mut rng))
+    }
+
+    fn rng(&self) -> Rng {
+        Rng(self.name.bytes().fold(1, |seed, byte| seed * 257 + u64::from(byte)))
+    }
+
+    fn messages(&self, rng: &mut Rng) -> Vec<Message> {
+        let (mut messages, mut payload) = (Vec::new(), 0);
         while payload < self.prepared {
-            let message = self.message(&mut rng);
+            let message = self.message(rng);
+            payload += message.payload.len();
+            messages.push(message);
+        }
+        messages
+    }
+
+    fn frame(&self, messages: Vec<Message>, rng: &mut Rng) -> Stream {
+        let (mut wire, mut frames, mut payload) = (Vec::new(), 0, 0);
+        for message in &messages {
             payload += message.payload.len();
             let opcode = if message.kind == Kind::Text { 1 } else { 2 };
             let masked = self.role == Role::Server;
@@ -98,7 +127,6 @@ impl Workload {
                     }
                 }
             }
-            messages.push(message);
         }
         Stream { wire, messages: Rc::new(messages), frames, payload: payload as u64 }
     }

@@ -22,9 +22,12 @@ pub const ASSEMBLER: Codec = Codec {
     name: "wsframe assembler",
     package: "wsframe",
     rank: Rank::Own,
-    mode: "Assembler: whole messages",
+    mode: "Assembler: whole messages; it keeps its buffer, as the others do",
     unchecked: "nothing",
-    decoder: Some(|feed, role| Box::new(Whole { feed, assembler: Assembler::new(ws_role(role)) })),
+    decoder: Some(|feed, role| {
+        let assembler = Assembler::new(ws_role(role)).keep(feed.longest());
+        Box::new(Whole { feed, assembler })
+    }),
     encoder: None,
 };
 

@@ -43,13 +43,14 @@ mod linked {
 
     type OnReceive = unsafe extern "C" fn(*mut Context, *mut u8, usize, c_int, *mut c_void) -> isize;
     type OnSend = unsafe extern "C" fn(*mut Context, *const u8, usize, c_int, *mut c_void) -> isize;
+    type OnMask = unsafe extern "C" fn(*mut Context, *mut u8, usize, *mut c_void) -> c_int;
     type OnMessage = unsafe extern "C" fn(*mut Context, *const Received, *mut c_void);
 
     #[repr(C)]
     struct Callbacks {
         receive: Option<OnReceive>,
         send: Option<OnSend>,
-        genmask: *const c_void,
+        genmask: Option<OnMask>,
         frame_start: *const c_void,
         frame_chunk: *const c_void,
         frame_end: *const c_void,
@@ -90,7 +91,7 @@ mod linked {
         let callbacks = Callbacks {
             receive: Some(on_receive),
             send: Some(on_send),
-            genmask: ptr::null(),
+            genmask: Some(on_mask),
             frame_start: ptr::null(),
             frame_chunk: ptr::null(),
             frame_end: ptr::null(),
@@ -127,6 +128,13 @@ mod linked {
             // SAFETY: The context is freed once.
             unsafe { wslay_event_context_free(self.context) };
         }
+    }
+
+    /// What a client says into the sink need not be masked well.
+    unsafe extern "C" fn on_mask(_: *mut Context, to: *mut u8, len: usize, _: *mut c_void) -> c_int {
+        // SAFETY: `to` has room for `len` bytes.
+        unsafe { to.write_bytes(0, len) };
+        0
     }
 
     unsafe extern "C" fn on_receive(
