@@ -169,6 +169,20 @@ fn the_buffer_grows_with_what_came_and_stays_below_the_limit() {
 }
 
 #[test]
+fn an_idle_connection_keeps_as_large_a_buffer_as_it_was_told() {
+    for (kept, least) in [(0, 0), (1 << 20, 300_000), (300_000, 300_000), (299_999, 0)] {
+        let mut assembler = Assembler::new(Role::Client).keep(kept);
+        HELD.set(0);
+        for _ in 0..2 {
+            assembler.for_each(&mut b"\x82\x7f\0\0\0\0\0\x04\x93\xe0".to_vec(), |_| {}).unwrap();
+            assembler.for_each(&mut vec![5; 300_000], |_| {}).unwrap();
+        }
+        assembler.for_each(&mut [], |_| {}).unwrap();
+        assert_eq!(HELD.get(), least, "with {kept} bytes to keep");
+    }
+}
+
+#[test]
 fn the_buffer_is_used_again_for_later_messages() {
     let mut stream = Vec::new();
     for _ in 0..1000 {
