@@ -12,7 +12,7 @@ pub const CODEC: Codec = Codec {
     package: "nexus-web",
     rank: Rank::Rival,
     mode: "FrameReader, buffer of 128 KiB that is read into; FrameWriter into a slice",
-    unchecked: "nothing that was noticed",
+    unchecked: "UTF-8 of a message in one frame that does not fit the buffer at once",
     decoder: Some(|feed, role| {
         let reader = FrameReader::builder()
             .role(n_role(role))
