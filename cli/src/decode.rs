@@ -1,6 +1,6 @@
 //! `wsframe decode`: captured streams to records.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::time::Instant;
 
 use wsframe::{Assembler, Error, Incoming, Kind, Role, Rsv, State};
@@ -13,15 +13,15 @@ use crate::progress::Progress;
 use crate::record::{Broken, Format, Frame, Output, Payload, Record};
 use crate::stats::Stats;
 use crate::terminal::Terminal;
-use crate::{Failure, Outcome};
+use crate::{Failure, Outcome, Process};
 
 /// The most that `--chunk` feeds at once, in bytes.
 const MAX_CHUNK: usize = 1024 * 1024;
 
-pub(crate) fn run(args: &DecodeArgs) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &DecodeArgs, process: &mut Process<'_>) -> Result<Outcome, Failure> {
     let format = if args.json { Format::Json } else { Format::Lines { terminal: Terminal::stdout(), full: args.full } };
-    let mut out = Output::new(BufWriter::new(io::stdout().lock()), format);
-    let result = decode_all(args, &mut out);
+    let mut out = Output::new(BufWriter::new(&mut *process.stdout), format);
+    let result = decode_all(args, &mut process.stdin, &mut out, process.stderr);
     // What was decoded before a failure is not lost with it.
     let flushed = out.flush();
     let outcome = result?;
@@ -29,10 +29,15 @@ pub(crate) fn run(args: &DecodeArgs) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
-fn decode_all(args: &DecodeArgs, out: &mut Output<impl Write>) -> Result<Outcome, Failure> {
+fn decode_all(
+    args: &DecodeArgs,
+    stdin: &mut Option<Box<dyn Read>>,
+    out: &mut Output<impl Write>,
+    err: &mut dyn Write,
+) -> Result<Outcome, Failure> {
     let mut inputs = Vec::new();
     for (path, role) in args.streams() {
-        let mut input = Input::open(path, args.hex)?;
+        let mut input = Input::open(path, args.hex, stdin)?;
         let head = input.take_head()?;
         inputs.push((input, head, role));
     }
@@ -47,7 +52,7 @@ fn decode_all(args: &DecodeArgs, out: &mut Output<impl Write>) -> Result<Outcome
             out.begin_direction(if role == Role::Server { "client" } else { "server" })?;
         }
         let mut stream = Stream::new(args, role, head.as_ref(), compressed);
-        if let Outcome::Violation = stream.decode(input, out)? {
+        if let Outcome::Violation = stream.decode(input, out, err)? {
             outcome = Outcome::Violation;
         }
     }
@@ -93,7 +98,12 @@ impl Stream {
         }
     }
 
-    fn decode(&mut self, mut input: Input, out: &mut Output<impl Write>) -> Result<Outcome, Failure> {
+    fn decode(
+        &mut self,
+        mut input: Input,
+        out: &mut Output<impl Write>,
+        err: &mut dyn Write,
+    ) -> Result<Outcome, Failure> {
         let started = Instant::now();
         out.begin_stream()?;
         if let Some(receiver) = self.head_receiver {
@@ -128,7 +138,7 @@ impl Stream {
         if let State::InMessage | State::InFrame = state {
             let inside = if state == State::InFrame { "frame" } else { "message" };
             let warning = format!("the stream stops inside a {inside}: it was cut, or the connection was lost (1006)");
-            let _ = writeln!(io::stderr(), "wsframe: warning: {warning}");
+            let _ = writeln!(err, "wsframe: warning: {warning}");
         }
         Ok(if failed { Outcome::Violation } else { Outcome::Good })
     }

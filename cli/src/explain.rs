@@ -11,16 +11,15 @@ use crate::args::ExplainArgs;
 use crate::terminal::{Terminal, paragraph, wrapping};
 use crate::{Failure, Outcome};
 
-pub(crate) fn run(args: &ExplainArgs) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Outcome, Failure> {
     let answer = match &args.word {
         None => {
             Answer::All(CloseCode::NAMED.iter().copied().chain(RANGES.map(|range| range.code)).map(Code::new).collect())
         }
         Some(word) => find(word)?,
     };
-    let mut out = io::stdout().lock();
     if args.json {
-        serde_json::to_writer_pretty(&mut out, &answer).map_err(io::Error::from)?;
+        serde_json::to_writer_pretty(&mut *out, &answer).map_err(io::Error::from)?;
         out.write_all(b"\n")?;
     } else {
         out.write_all(answer.lines(&Terminal::stdout()).as_bytes())?;

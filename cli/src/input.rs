@@ -33,9 +33,11 @@ pub(crate) struct Head {
 }
 
 impl Input {
-    pub(crate) fn open(path: &Path, hex: bool) -> Result<Input, Failure> {
+    pub(crate) fn open(path: &Path, hex: bool, stdin: &mut Option<Box<dyn Read>>) -> Result<Input, Failure> {
         let (source, name, len): (Box<dyn Read>, _, _) = if path.as_os_str() == "-" {
-            (Box::new(io::stdin().lock()), "standard input".to_owned(), None)
+            let twice =
+                || Failure::Unusable("standard input can be one of two streams; give a file for the other".into());
+            (stdin.take().ok_or_else(twice)?, "standard input".to_owned(), None)
         } else {
             let name = format!("{path:?}");
             match File::open(path) {
