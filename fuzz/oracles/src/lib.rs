@@ -1,25 +1,43 @@
-//! What the fuzz targets share: a naive reference, written apart from the crate, and the crate run over pieces.
+//! What the fuzz targets check: a naive reference that is written apart from the crate, independent implementations as
+//! witnesses, and an oracle for each target. `cargo test` runs each oracle over the seeds and the regressions.
 
+mod alloc;
 pub mod reference;
+pub mod targets;
+pub mod vectors;
+pub mod witness;
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Unstructured};
 use wsframe::{Assembler, Config, Decoder, Event as Found, Incoming, Kind, Role, Rsv, State};
 
 use crate::reference::Limits;
 
-/// What comes out of a stream.
+/// What comes out of a stream. Offsets are in bytes from its beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// A whole message.
+    #[allow(missing_docs, reason = "the fields are those of the crate")]
     Message { text: bool, rsv: u8, offset: u64, fragments: u32, payload: Vec<u8> },
+    /// A Ping: its offset and payload.
     Ping(u64, Vec<u8>),
+    /// A Pong: its offset and payload.
     Pong(u64, Vec<u8>),
+    /// A Close: its offset, code and reason.
     Close(u64, Option<u16>, String),
+    /// The end of a stream that broke the protocol.
+    #[allow(missing_docs, reason = "the fields are those of the crate")]
     Violation { offset: u64, close_code: u16, rule: String },
+}
+
+/// What an input of the fuzzer spells; `None` if it is too short for that.
+fn input<'a, T: Arbitrary<'a>>(data: &'a [u8]) -> Option<T> {
+    T::arbitrary_take_rest(Unstructured::new(data)).ok()
 }
 
 /// A decoder's configuration that an input chooses: small limits, so that they are met.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub struct Setup {
+    /// Whether this end is the server.
     pub server: bool,
     max_frame_len: Option<u16>,
     max_message_len: Option<u16>,
@@ -28,10 +46,12 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// The end that decodes.
     pub fn role(&self) -> Role {
         if self.server { Role::Server } else { Role::Client }
     }
 
+    /// The configuration as the reference takes it.
     pub fn limits(&self) -> Limits {
         Limits {
             server: self.server,
@@ -42,6 +62,7 @@ impl Setup {
         }
     }
 
+    /// The configuration as the crate takes it.
     pub fn config(&self) -> Config {
         let limits = self.limits();
         Config::preset(self.role())

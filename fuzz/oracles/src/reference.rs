@@ -5,15 +5,22 @@ use wsframe::State;
 
 use crate::Event;
 
+/// A decoder's configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// Whether it receives masked frames.
     pub server: bool,
+    /// In bytes, inclusive.
     pub max_frame_len: u64,
+    /// In bytes, inclusive.
     pub max_message_len: u64,
+    /// Inclusive.
     pub max_fragments: u32,
+    /// As they stand in a first byte.
     pub allowed_rsv: u8,
 }
 
+/// XOR with the key, from this phase on.
 pub fn mask(bytes: &mut [u8], key: [u8; 4], phase: usize) {
     for (i, byte) in bytes.iter_mut().enumerate() {
         *byte ^= key[(i + phase) % 4];
@@ -57,7 +64,26 @@ pub fn utf8(text: &[u8]) -> (Option<usize>, bool) {
     (None, true)
 }
 
-struct Open {
+/// The header of a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Header {
+    /// The last frame of its message.
+    pub fin: bool,
+    /// As they stand in the first byte.
+    pub rsv: u8,
+    /// The low nibble of the first byte.
+    pub opcode: u8,
+    /// The masking key, if the frame is masked.
+    pub key: Option<[u8; 4]>,
+    /// The length of the payload, in bytes.
+    pub len: u64,
+    /// The length of the header itself, in bytes.
+    pub header_len: usize,
+}
+
+/// An open message.
+#[derive(Debug)]
+pub struct Open {
     text: bool,
     rsv: u8,
     offset: u64,
@@ -77,90 +103,110 @@ pub fn decode(limits: &Limits, stream: &[u8]) -> (Vec<Event>, State) {
     (events, state)
 }
 
-type Broken = (&'static str, u16, usize);
+/// A rule, its close code, and the index of the byte that decides.
+pub type Broken = (&'static str, u16, usize);
+
+/// The header at the front of `bytes`; `None` when more is needed. Order and limits are checked only behind a message, open or
+/// not.
+pub fn header(limits: &Limits, message: Option<&Option<Open>>, bytes: &[u8]) -> Result<Option<Header>, Broken> {
+    let mut at = 0;
+    let Some(&first) = bytes.get(at) else { return Ok(None) };
+    let (fin, rsv, opcode) = (first & 0x80 != 0, first & 0x70, first & 0x0f);
+    let may_carry_rsv = (1..8).contains(&opcode);
+    if rsv != 0 && (!may_carry_rsv || rsv & !limits.allowed_rsv != 0) {
+        return Err(("ReservedBits", 1002, at));
+    }
+    if !matches!(opcode, 0 | 1 | 2 | 8 | 9 | 10) {
+        return Err(("ReservedOpcode", 1002, at));
+    }
+    let control = opcode >= 8;
+    if control && !fin {
+        return Err(("ControlFragmented", 1002, at));
+    }
+    if let Some(open) = message.filter(|_| !control) {
+        if opcode == 0 && open.is_none() {
+            return Err(("ContinuationUnexpected", 1002, at));
+        }
+        if opcode != 0 && open.is_some() {
+            return Err(("ContinuationExpected", 1002, at));
+        }
+        if open.as_ref().map_or(0, |open| open.fragments) >= limits.max_fragments {
+            return Err(("TooManyFragments", 1008, at));
+        }
+    }
+    at += 1;
+    let Some(&second) = bytes.get(at) else { return Ok(None) };
+    let masked = second & 0x80 != 0;
+    if limits.server && !masked {
+        return Err(("MaskMissing", 1002, at));
+    }
+    if !limits.server && masked {
+        return Err(("MaskUnexpected", 1002, at));
+    }
+    let mut len = u64::from(second & 0x7f);
+    if control && len > 125 {
+        return Err(("ControlTooLong", 1002, at));
+    }
+    if opcode == 8 && len == 1 {
+        return Err(("CloseBodyOneByte", 1002, at));
+    }
+    let extended = match len {
+        126 => 2,
+        127 => 8,
+        _ => 0,
+    };
+    if extended > 0 {
+        len = 0;
+        for i in 0..extended {
+            at += 1;
+            let Some(&byte) = bytes.get(at) else { return Ok(None) };
+            if extended == 8 && i == 0 && byte & 0x80 != 0 {
+                return Err(("LengthTopBitSet", 1002, at));
+            }
+            len = len << 8 | u64::from(byte);
+        }
+        if len < if extended == 2 { 126 } else { 65_536 } {
+            return Err(("LengthNotMinimal", 1002, at));
+        }
+    }
+    if let Some(open) = message.filter(|_| !control) {
+        if len > limits.max_frame_len {
+            return Err(("FrameTooLong", 1009, at));
+        }
+        let declared = u128::from(open.as_ref().map_or(0, |open| open.declared)) + u128::from(len);
+        if declared > u128::from(limits.max_message_len) {
+            return Err(("MessageTooLong", 1009, at));
+        }
+    }
+    at += 1;
+    let key = match (masked, bytes.get(at..at + 4)) {
+        (false, _) => None,
+        (true, None) => return Ok(None),
+        (true, Some(key)) => {
+            at += 4;
+            Some([key[0], key[1], key[2], key[3]])
+        }
+    };
+    Ok(Some(Header { fin, rsv, opcode, key, len, header_len: at }))
+}
 
 fn run(limits: &Limits, stream: &[u8], events: &mut Vec<Event>) -> Result<State, Broken> {
     let mut open: Option<Open> = None;
     let mut at = 0;
     loop {
         let start = at;
-        let Some(&first) = stream.get(at) else {
-            return Ok(if open.is_some() { State::InMessage } else { State::Idle });
+        let Some(header) =
+            header(limits, Some(&open), &stream[start..]).map_err(|(rule, code, i)| (rule, code, at + i))?
+        else {
+            return Ok(match (stream.len() == start, &open) {
+                (false, _) => State::InFrame,
+                (true, Some(_)) => State::InMessage,
+                (true, None) => State::Idle,
+            });
         };
-        let (fin, rsv, opcode) = (first & 0x80 != 0, first & 0x70, first & 0x0f);
-        let may_carry_rsv = (1..8).contains(&opcode);
-        if rsv != 0 && (!may_carry_rsv || rsv & !limits.allowed_rsv != 0) {
-            return Err(("ReservedBits", 1002, at));
-        }
-        if !matches!(opcode, 0 | 1 | 2 | 8 | 9 | 10) {
-            return Err(("ReservedOpcode", 1002, at));
-        }
-        let control = opcode >= 8;
-        if control && !fin {
-            return Err(("ControlFragmented", 1002, at));
-        }
-        if opcode == 0 && open.is_none() {
-            return Err(("ContinuationUnexpected", 1002, at));
-        }
-        if (opcode == 1 || opcode == 2) && open.is_some() {
-            return Err(("ContinuationExpected", 1002, at));
-        }
-        if !control && open.as_ref().map_or(0, |open| open.fragments) >= limits.max_fragments {
-            return Err(("TooManyFragments", 1008, at));
-        }
-        at += 1;
-        let Some(&second) = stream.get(at) else { return Ok(State::InFrame) };
-        let masked = second & 0x80 != 0;
-        if limits.server && !masked {
-            return Err(("MaskMissing", 1002, at));
-        }
-        if !limits.server && masked {
-            return Err(("MaskUnexpected", 1002, at));
-        }
-        let mut len = u64::from(second & 0x7f);
-        if control && len > 125 {
-            return Err(("ControlTooLong", 1002, at));
-        }
-        if opcode == 8 && len == 1 {
-            return Err(("CloseBodyOneByte", 1002, at));
-        }
-        let extended = match len {
-            126 => 2,
-            127 => 8,
-            _ => 0,
-        };
-        if extended > 0 {
-            len = 0;
-            for i in 0..extended {
-                at += 1;
-                let Some(&byte) = stream.get(at) else { return Ok(State::InFrame) };
-                if extended == 8 && i == 0 && byte & 0x80 != 0 {
-                    return Err(("LengthTopBitSet", 1002, at));
-                }
-                len = len << 8 | u64::from(byte);
-            }
-            if len < if extended == 2 { 126 } else { 65_536 } {
-                return Err(("LengthNotMinimal", 1002, at));
-            }
-        }
-        if !control {
-            if len > limits.max_frame_len {
-                return Err(("FrameTooLong", 1009, at));
-            }
-            let declared = u128::from(open.as_ref().map_or(0, |open| open.declared)) + u128::from(len);
-            if declared > u128::from(limits.max_message_len) {
-                return Err(("MessageTooLong", 1009, at));
-            }
-        }
-        at += 1;
-        let mut key = [0; 4];
-        if masked {
-            for byte in &mut key {
-                let Some(&value) = stream.get(at) else { return Ok(State::InFrame) };
-                *byte = value;
-                at += 1;
-            }
-        }
+        at += header.header_len;
+        let Header { fin, rsv, opcode, key, len, .. } = header;
+        let (control, key) = (opcode >= 8, key.unwrap_or_default());
         let here = (stream.len() - at).min(usize::try_from(len).unwrap_or(usize::MAX));
         let whole = here as u64 == len;
         let mut payload = stream[at..at + here].to_vec();
@@ -215,6 +261,22 @@ fn run(limits: &Limits, stream: &[u8], events: &mut Vec<Event>) -> Result<State,
             events.push(Event::Message { text, rsv, offset, fragments, payload });
         }
     }
+}
+
+/// Where the frame at `at` begins and ends, whatever rules it breaks; `None` without a whole header.
+pub fn extent(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let second = *bytes.get(at + 1)?;
+    let (extended, short) = match second & 0x7f {
+        126 => (2, 0),
+        127 => (8, 0),
+        len => (0, usize::from(len)),
+    };
+    let mut len = short;
+    for byte in bytes.get(at + 2..at + 2 + extended)? {
+        len = len.saturating_mul(256).saturating_add((*byte).into());
+    }
+    let header_len = 2 + extended + if second & 0x80 != 0 { 4 } else { 0 };
+    Some((at, at.saturating_add(header_len).saturating_add(len)))
 }
 
 fn check_close(body: &[u8], whole: bool, at: usize) -> Result<(), Broken> {

@@ -1,0 +1,41 @@
+//! An oracle for each fuzz target: it panics if the input shows a fault.
+
+mod assembler;
+mod cli;
+mod decode;
+mod differential;
+mod earliest;
+mod header;
+mod mask;
+mod roundtrip;
+mod splits;
+mod utf8;
+
+/// A fuzz target.
+#[derive(Debug)]
+pub struct Target {
+    /// The name of the target, of its seeds and of its regressions.
+    pub name: &'static str,
+    /// Panics if the input shows a fault.
+    pub check: fn(&[u8]),
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target { name: "decode", check: decode::check },
+    Target { name: "splits", check: splits::check },
+    Target { name: "mask", check: mask::check },
+    Target { name: "utf8", check: utf8::check },
+    Target { name: "header", check: header::check },
+    Target { name: "earliest", check: earliest::check },
+    Target { name: "roundtrip", check: roundtrip::check },
+    Target { name: "assembler", check: assembler::check },
+    Target { name: "differential", check: differential::check },
+    Target { name: "cli", check: cli::check },
+];
+
+/// Runs the oracle of this name over an input.
+pub fn check(name: &str, data: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name).expect("there is such a target");
+    (target.check)(data);
+}

@@ -1,0 +1,92 @@
+//! Frames that an input builds, so that long payloads and deep states are reached, cut where it says: the result is that of
+//! the reference over the whole.
+
+use crate::{Setup, assemble, decode, input, pieces, reference};
+use arbitrary::Arbitrary;
+
+#[derive(Arbitrary, Debug)]
+struct Input<'a> {
+    setup: Setup,
+    frames: Vec<Frame<'a>>,
+    /// Bytes behind the frames, as they come.
+    rest: &'a [u8],
+    cuts: Vec<u16>,
+    /// Feed one byte at a time.
+    bytewise: bool,
+}
+
+#[derive(Arbitrary, Debug)]
+struct Frame<'a> {
+    first: First,
+    key: [u8; 4],
+    payload: &'a [u8],
+    /// Repeats the payload, for blocks longer than an input.
+    times: u8,
+}
+
+#[derive(Arbitrary, Debug)]
+enum First {
+    Text,
+    TextFragment,
+    Binary,
+    BinaryFragment,
+    Continuation,
+    LastContinuation,
+    Ping,
+    Close,
+    Any(u8),
+}
+
+impl Frame<'_> {
+    fn write(&self, stream: &mut Vec<u8>, server: bool) {
+        stream.push(match self.first {
+            First::Text => 0x81,
+            First::TextFragment => 0x01,
+            First::Binary => 0x82,
+            First::BinaryFragment => 0x02,
+            First::Continuation => 0x00,
+            First::LastContinuation => 0x80,
+            First::Ping => 0x89,
+            First::Close => 0x88,
+            First::Any(byte) => byte,
+        });
+        let mut payload = self.payload.repeat(1 + usize::from(self.times) % 64);
+        payload.truncate(100_000);
+        let bit = if server { 0x80 } else { 0 };
+        match payload.len() {
+            len @ 0..126 => stream.push(bit | len as u8),
+            len @ 126..0x1_0000 => {
+                stream.push(bit | 126);
+                stream.extend((len as u16).to_be_bytes());
+            }
+            len => {
+                stream.push(bit | 127);
+                stream.extend((len as u64).to_be_bytes());
+            }
+        }
+        if server {
+            stream.extend(self.key);
+            reference::mask(&mut payload, self.key, 0);
+        }
+        stream.extend(payload);
+    }
+}
+
+pub(super) fn check(data: &[u8]) {
+    let Some(input) = input::<Input<'_>>(data) else { return };
+    let mut stream = Vec::new();
+    for frame in input.frames.iter().take(20) {
+        frame.write(&mut stream, input.setup.server);
+    }
+    stream.extend(input.rest);
+    stream.truncate(200_000);
+    let expected = reference::decode(&input.setup.limits(), &stream);
+    let pieces = if input.bytewise { stream.chunks(1).take(5000).collect() } else { pieces(&stream, &input.cuts) };
+    let expected = if input.bytewise && stream.len() > 5000 {
+        reference::decode(&input.setup.limits(), &stream[..5000])
+    } else {
+        expected
+    };
+    assert_eq!(decode(&input.setup, pieces.iter().copied()), expected);
+    assert_eq!(assemble(&input.setup, pieces), expected);
+}
