@@ -7,20 +7,24 @@ use arbitrary::Arbitrary;
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
     setup: Setup,
-    frames: Vec<Frame<'a>>,
-    /// Bytes behind the frames, as they come.
-    rest: &'a [u8],
+    frames: Vec<Frame>,
     cuts: Vec<u16>,
     /// Feed one byte at a time.
     bytewise: bool,
+    /// How many of the bytes stand behind the frames, as they are.
+    rest: u8,
+    /// Where payloads come from.
+    bytes: &'a [u8],
 }
 
 #[derive(Arbitrary, Debug)]
-struct Frame<'a> {
+struct Frame {
     first: First,
     key: [u8; 4],
-    payload: &'a [u8],
-    /// Repeats the payload, for blocks longer than an input.
+    /// The payload: where it begins among the bytes, how long it is, how often it is repeated, for blocks longer than an
+    /// input.
+    at: u16,
+    len: u16,
     times: u8,
 }
 
@@ -37,8 +41,8 @@ enum First {
     Any(u8),
 }
 
-impl Frame<'_> {
-    fn write(&self, stream: &mut Vec<u8>, server: bool) {
+impl Frame {
+    fn write(&self, bytes: &[u8], stream: &mut Vec<u8>, server: bool) {
         stream.push(match self.first {
             First::Text => 0x81,
             First::TextFragment => 0x01,
@@ -50,7 +54,9 @@ impl Frame<'_> {
             First::Close => 0x88,
             First::Any(byte) => byte,
         });
-        let mut payload = self.payload.repeat(1 + usize::from(self.times) % 64);
+        let bytes = bytes.get(self.at.into()..).unwrap_or_default();
+        let bytes = &bytes[..bytes.len().min(self.len.into())];
+        let mut payload = bytes.repeat(1 + usize::from(self.times) % 64);
         payload.truncate(100_000);
         let bit = if server { 0x80 } else { 0 };
         match payload.len() {
@@ -76,9 +82,9 @@ pub(super) fn check(data: &[u8]) {
     let Some(input) = input::<Input<'_>>(data) else { return };
     let mut stream = Vec::new();
     for frame in input.frames.iter().take(20) {
-        frame.write(&mut stream, input.setup.server);
+        frame.write(input.bytes, &mut stream, input.setup.server);
     }
-    stream.extend(input.rest);
+    stream.extend(&input.bytes[..input.bytes.len().min(input.rest.into())]);
     stream.truncate(200_000);
     let expected = reference::decode(&input.setup.limits(), &stream);
     let pieces = if input.bytewise { stream.chunks(1).take(5000).collect() } else { pieces(&stream, &input.cuts) };

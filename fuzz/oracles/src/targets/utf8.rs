@@ -14,8 +14,8 @@ struct Input<'a> {
     characters: u8,
     key: [u8; 4],
     cuts: Vec<u16>,
-    text: &'a [u8],
     letters_behind: u8,
+    text: &'a [u8],
 }
 
 pub(super) fn check(data: &[u8]) {
