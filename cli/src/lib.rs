@@ -58,8 +58,8 @@ pub struct Process<'p> {
     pub stderr: &'p mut dyn Write,
 }
 
-impl std::fmt::Debug for Process<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for Process<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Process").finish_non_exhaustive()
     }
 }

@@ -96,7 +96,7 @@ pub(crate) fn vectors() -> Vec<Vector> {
             all.extend(records);
         }
     }
-    assert!(all.len() > 900, "only {} vectors were found", all.len());
+    assert!(all.len() > 1600, "only {} vectors were found", all.len());
     all
 }
 
