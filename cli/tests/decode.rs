@@ -320,6 +320,13 @@ fn compressed_messages_are_opaque_when_the_handshake_names_permessage_deflate() 
 }
 
 #[test]
+fn standard_input_is_not_both_directions() {
+    let output = run(&["decode", "--both", "-", "-"], b"");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(error_line(&output).contains("give a file for the other"));
+}
+
+#[test]
 fn both_directions_are_decoded_with_their_roles_and_the_servers_answer_counts() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let write = |name: &str, bytes: &[u8]| {
