@@ -27,6 +27,28 @@ pub fn mask(bytes: &mut [u8], key: [u8; 4], phase: usize) {
     }
 }
 
+/// A frame as plainly as can be, masked if there is a key.
+pub fn frame(first: u8, key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
+    let mask_bit = if key.is_some() { 0x80 } else { 0 };
+    let mut frame = vec![first];
+    match payload.len() {
+        len @ 0..126 => frame.push(mask_bit | len as u8),
+        len @ 126..0x1_0000 => {
+            frame.push(mask_bit | 126);
+            frame.extend((len as u16).to_be_bytes());
+        }
+        len => {
+            frame.push(mask_bit | 127);
+            frame.extend((len as u64).to_be_bytes());
+        }
+    }
+    frame.extend(key.into_iter().flatten());
+    let payload_at = frame.len();
+    frame.extend(payload);
+    mask(&mut frame[payload_at..], key.unwrap_or_default(), 0);
+    frame
+}
+
 /// The first byte after which `text` cannot become valid, and whether it is valid as it stands: every code point is
 /// computed, and compared with what its length may hold.
 pub fn utf8(text: &[u8]) -> (Option<usize>, bool) {

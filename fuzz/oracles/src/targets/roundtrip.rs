@@ -71,28 +71,6 @@ pub(super) fn check(data: &[u8]) {
     }
 }
 
-/// A frame as plainly as can be: what would be sent if nothing were refused.
-fn frame(first: u8, masked: bool, payload: &[u8]) -> Vec<u8> {
-    let bit = if masked { 0x80 } else { 0 };
-    let mut frame = vec![first];
-    match payload.len() {
-        len @ 0..126 => frame.push(bit | len as u8),
-        len @ 126..0x1_0000 => {
-            frame.push(bit | 126);
-            frame.extend((len as u16).to_be_bytes());
-        }
-        len => {
-            frame.push(bit | 127);
-            frame.extend((len as u64).to_be_bytes());
-        }
-    }
-    if masked {
-        frame.extend([0; 4]);
-    }
-    frame.extend(payload);
-    frame
-}
-
 /// What the receiver would make of the stream so far and one more frame: the rule that it breaks with it.
 fn verdict(setup: &Setup, stream: &[u8], frame: &[u8]) -> Option<String> {
     let mut all = stream.to_vec();
@@ -144,7 +122,7 @@ fn run<K: KeySource>(mut encoder: Encoder<K>, input: &Input<'_>) {
             }
             _ => continue,
         };
-        let refused = verdict(setup, &stream, &frame(first, setup.server, &body));
+        let refused = verdict(setup, &stream, &reference::frame(first, setup.server.then_some([0; 4]), &body));
         let header_alone = matches!(op, Op::Header { .. }) && !body.is_empty();
         if (callers || header_alone) && refused.as_deref() == Some("TextNotUtf8") {
             continue;
