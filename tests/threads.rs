@@ -1,0 +1,61 @@
+//! Decoders and assemblers move between threads, and what they share (which kernels the machine has, asked once) may be asked
+//! for by many threads at once. ThreadSanitizer runs this too: see SECURITY.md.
+
+use std::sync::Barrier;
+use std::thread;
+
+use wsframe::{Assembler, Decoder, Incoming, Role};
+
+const THREADS: usize = 8;
+
+/// A text message longer than what is done without choosing a kernel.
+fn frame() -> Vec<u8> {
+    let mut bytes = b"\x81\x7e\x04\xb0".to_vec();
+    bytes.extend("Grüße ".repeat(150).as_bytes());
+    bytes
+}
+
+#[test]
+fn the_first_use_is_made_by_many_threads_at_once() {
+    let barrier = Barrier::new(THREADS);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let mut bytes = frame();
+                let mut messages = 0;
+                barrier.wait();
+                let mut decoder = Decoder::new(Role::Client);
+                decoder
+                    .for_each(&mut bytes, |event| {
+                        messages += usize::from(matches!(event, wsframe::Event::Data(data) if data.text().is_some()))
+                    })
+                    .unwrap();
+                assert_eq!(messages, 1);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_connection_moves_to_another_thread_between_two_bytes() {
+    let bytes = frame();
+    let mut assembler = Assembler::new(Role::Client);
+    let mut messages = Vec::new();
+    for mut piece in bytes.iter().copied() {
+        (assembler, messages) = thread::scope(|scope| {
+            scope
+                .spawn(move || {
+                    assembler
+                        .for_each(std::slice::from_mut(&mut piece), |incoming| {
+                            let Incoming::Message(message) = incoming else { panic!("{incoming:?}") };
+                            messages.push(message.text().unwrap().to_owned());
+                        })
+                        .unwrap();
+                    (assembler, messages)
+                })
+                .join()
+                .unwrap()
+        });
+    }
+    assert_eq!(messages, ["Grüße ".repeat(150)]);
+}
