@@ -135,3 +135,27 @@ fn every_close_code_is_judged_the_same_in_both_roles() {
         }
     }
 }
+
+/// A kernel that looks at 64 bytes at a time must remember what the last three of them began, even where ASCII follows.
+#[test]
+fn a_code_point_that_breaks_off_before_ascii_is_found_wherever_it_is() {
+    let begins = (0xc2..=0xf4_u8).flat_map(|lead| {
+        let second = if lead == 0xe0 {
+            0xa0
+        } else if lead == 0xf0 {
+            0x90
+        } else {
+            0x80
+        };
+        let len = 1 + usize::from(lead >= 0xe0) + usize::from(lead >= 0xf0);
+        (1..=len).map(move |len| [lead, second, 0x80][..len].to_vec())
+    });
+    for begun in begins {
+        for at in 0..200 {
+            let mut text = vec![b'a'; 256];
+            text[at..at + begun.len()].copy_from_slice(&begun);
+            let error = Utf8Validator::new().update(&text).unwrap_err();
+            assert_eq!(error.index(), at + begun.len(), "{begun:02x?} at {at}");
+        }
+    }
+}
