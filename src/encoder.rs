@@ -176,9 +176,19 @@ impl<K: KeySource> Encoder<K> {
     /// # Errors
     /// [`Misuse`], when the peer would refuse it or `out` is too small.
     pub fn text_fragment(&mut self, out: &mut [u8], text: &str, fin: bool) -> Result<usize, Misuse> {
+        self.text_fragment_onto(out, text, fin)
+    }
+
+    /// [`Encoder::text_fragment`] into any output.
+    pub(crate) fn text_fragment_onto(
+        &mut self,
+        out: &mut (impl Output + ?Sized),
+        text: &str,
+        fin: bool,
+    ) -> Result<usize, Misuse> {
         // Only bytes of a proxy can have left a code point open.
         if self.text.is_some_and(|text| !text.is_complete()) {
-            return self.fragment(out, Kind::Text, Rsv::NONE, fin, text.as_bytes());
+            return self.fragment_onto(out, Kind::Text, Rsv::NONE, fin, text.as_bytes());
         }
         let plan = self.plan(self.next_opcode(Kind::Text), Kind::Text, Rsv::NONE, fin, text.len())?;
         self.write_data(out, plan, text.as_bytes())
@@ -195,6 +205,18 @@ impl<K: KeySource> Encoder<K> {
     pub fn fragment(
         &mut self,
         out: &mut [u8],
+        kind: Kind,
+        rsv: Rsv,
+        fin: bool,
+        payload: &[u8],
+    ) -> Result<usize, Misuse> {
+        self.fragment_onto(out, kind, rsv, fin, payload)
+    }
+
+    /// [`Encoder::fragment`] into any output.
+    pub(crate) fn fragment_onto(
+        &mut self,
+        out: &mut (impl Output + ?Sized),
         kind: Kind,
         rsv: Rsv,
         fin: bool,
@@ -246,28 +268,47 @@ impl<K: KeySource> Encoder<K> {
     /// # Errors
     /// [`Misuse`], when `out` is too small or a Close was sent before.
     pub fn close(&mut self, out: &mut [u8], close: &CloseFrame<'_>) -> Result<usize, Misuse> {
-        if self.closed {
-            return Err(Misuse::Closed);
-        }
-        let needed = Self::frame_len(close.body_len().into());
-        let out = out.get_mut(..needed).ok_or(Misuse::BufferTooSmall { needed })?;
-        for (to, from) in out.iter_mut().zip(close.encode(self.keys.next_key()).as_ref()) {
-            *to = *from;
-        }
+        self.close_onto(out, close)
+    }
+
+    /// [`Encoder::close`] into any output.
+    pub(crate) fn close_onto(
+        &mut self,
+        out: &mut (impl Output + ?Sized),
+        close: &CloseFrame<'_>,
+    ) -> Result<usize, Misuse> {
+        let unmasked = close.encode(None);
+        let body = unmasked.as_ref().get(2..).unwrap_or_default();
+        let written = self.whole(out, Opcode::Close, body)?;
         self.closed = true;
-        Ok(needed)
+        Ok(written)
     }
 
     /// A message in one frame, or a control frame: behind it, the encoder is as it was.
     #[inline]
-    fn whole(&mut self, out: &mut [u8], opcode: Opcode, payload: &[u8]) -> Result<usize, Misuse> {
+    pub(crate) fn whole(
+        &mut self,
+        out: &mut (impl Output + ?Sized),
+        opcode: Opcode,
+        payload: &[u8],
+    ) -> Result<usize, Misuse> {
+        let header = self.check(Header::new(true, Rsv::NONE, opcode, None, payload.len() as u64))?;
+        self.write(out, header, payload)
+    }
+
+    /// The header, if its frame may be sent now, but for its text.
+    #[inline]
+    pub(crate) fn check(&self, header: Result<Header, Violation>) -> Result<Header, Misuse> {
         if self.closed {
             return Err(Misuse::Closed);
         }
-        let header = Header::new(true, Rsv::NONE, opcode, None, payload.len() as u64)?;
-        self.sequence.check_order(opcode)?;
-        self.sequence.check_len(opcode, payload.len() as u64)?;
-        self.write(out, header, payload)
+        let header = header?;
+        if !self.allowed_rsv.contains(header.rsv()) {
+            return Err(Violation::ReservedBits.into());
+        }
+        self.sequence.check_order(header.opcode())?;
+        self.sequence.check_len(header.opcode(), header.payload_len())?;
+        Ok(header)
     }
 
     /// The opcode of the next fragment of a message of this kind.
@@ -277,19 +318,14 @@ impl<K: KeySource> Encoder<K> {
 
     /// Checks all of a data frame but its text.
     fn plan(&self, opcode: Opcode, kind: Kind, rsv: Rsv, fin: bool, len: usize) -> Result<Plan, Misuse> {
-        if self.closed {
-            return Err(Misuse::Closed);
-        }
         // A message goes on as the kind that it began as.
-        if opcode == Opcode::Continuation && kind != self.kind {
-            return Err(Violation::ContinuationExpected.into());
-        }
-        if !self.allowed_rsv.contains(rsv) {
-            return Err(Violation::ReservedBits.into());
-        }
-        let header = Header::new(fin, rsv, opcode, None, len as u64)?;
-        self.sequence.check_order(opcode)?;
-        self.sequence.check_len(opcode, len as u64)?;
+        let goes_on = opcode != Opcode::Continuation || kind == self.kind;
+        let header = if goes_on {
+            Header::new(fin, rsv, opcode, None, len as u64)
+        } else {
+            Err(Violation::ContinuationExpected)
+        };
+        let header = self.check(header)?;
         let text = match opcode {
             Opcode::Continuation => self.text,
             Opcode::Text if rsv.is_empty() => Some(Utf8Validator::new()),
@@ -298,7 +334,7 @@ impl<K: KeySource> Encoder<K> {
         Ok(Plan { header, kind, text })
     }
 
-    fn write_data(&mut self, out: &mut [u8], plan: Plan, payload: &[u8]) -> Result<usize, Misuse> {
+    fn write_data(&mut self, out: &mut (impl Output + ?Sized), plan: Plan, payload: &[u8]) -> Result<usize, Misuse> {
         let written = self.write(out, plan.header, payload)?;
         self.take(&plan);
         Ok(written)
@@ -315,14 +351,29 @@ impl<K: KeySource> Encoder<K> {
         }
     }
 
-    /// Writes a frame: header, then payload, masked while it is copied.
     #[inline(always)]
-    fn write(&mut self, out: &mut [u8], header: Header, payload: &[u8]) -> Result<usize, Misuse> {
+    fn write(&mut self, out: &mut (impl Output + ?Sized), header: Header, payload: &[u8]) -> Result<usize, Misuse> {
         let needed = Self::frame_len(payload.len());
-        let out = out.get_mut(..needed).ok_or(Misuse::BufferTooSmall { needed })?;
-        let key = self.keys.next_key();
-        let body = header.with_key(key).write(out);
-        match key {
+        out.write_frame(needed, || header.with_key(self.keys.next_key()), payload)?;
+        Ok(needed)
+    }
+}
+
+/// Where a frame is written to.
+pub(crate) trait Output {
+    /// Writes a frame of `len` bytes: header, then payload, masked while it is copied. The header, and with it the key, is
+    /// asked for only when there is room.
+    fn write_frame(&mut self, len: usize, header: impl FnOnce() -> Header, payload: &[u8]) -> Result<(), Misuse>;
+}
+
+/// To its front.
+impl Output for [u8] {
+    #[inline(always)]
+    fn write_frame(&mut self, len: usize, header: impl FnOnce() -> Header, payload: &[u8]) -> Result<(), Misuse> {
+        let out = self.get_mut(..len).ok_or(Misuse::BufferTooSmall { needed: len })?;
+        let header = header();
+        let body = header.write(out);
+        match header.mask_key() {
             Some(key) => mask::xor_to(payload, body, key),
             // Few bytes are copied sooner in registers than by a call.
             None if payload.len() <= mask::SHORT => mask::xor_to(payload, body, [0; 4]),
@@ -333,7 +384,7 @@ impl<K: KeySource> Encoder<K> {
                 }
             }
         }
-        Ok(needed)
+        Ok(())
     }
 }
 
