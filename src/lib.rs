@@ -3,6 +3,8 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
+#[cfg(feature = "tokio-util")]
+extern crate std;
 
 /// The examples of the README are tests too.
 #[cfg(all(doctest, feature = "alloc"))]
@@ -20,13 +22,21 @@ mod cpu;
 mod decoder;
 mod encoder;
 mod event;
+#[cfg(feature = "tokio-util")]
+mod framed;
 mod header;
 mod machine;
 mod mask;
+#[cfg(feature = "bytes")]
+mod message;
 mod misuse;
 mod opcode;
 mod payload;
+#[cfg(feature = "bytes")]
+mod receive;
 mod role;
+#[cfg(feature = "bytes")]
+mod send;
 mod sequence;
 mod utf8;
 mod violation;
@@ -50,3 +60,13 @@ pub use crate::opcode::{Kind, Opcode, Rsv};
 pub use crate::role::Role;
 pub use crate::utf8::{Utf8Error, Utf8Validator};
 pub use crate::violation::{Error, Violation};
+
+#[cfg(feature = "bytes")]
+#[doc = include_str!("codec.md")]
+pub mod codec {
+    #[cfg(feature = "tokio-util")]
+    pub use crate::framed::{CodecError, MessageCodec};
+    pub use crate::message::{Close, Message, Opaque};
+    pub use crate::receive::MessageDecoder;
+    pub use crate::send::PreparedFrame;
+}

@@ -2,7 +2,12 @@
 
 #[cfg(feature = "alloc")]
 use alloc::{collections::TryReserveError, vec::Vec};
+#[cfg(feature = "alloc")]
+use core::mem::MaybeUninit;
 use core::slice;
+
+#[cfg(feature = "bytes")]
+use bytes::BytesMut;
 
 #[cfg(target_arch = "x86_64")]
 use crate::avx512;
@@ -46,21 +51,65 @@ impl Pass<'_> {
 
     /// Appends `piece` to `to`, unmasking and validating on the way; `to` must have room for it. `Err` as above.
     #[cfg(feature = "alloc")]
-    #[allow(unsafe_code, reason = "bytes are written to the spare room of a vector, which is then made longer")]
+    #[allow(unsafe_code, reason = "a vector is made longer by what was written behind its end")]
     pub(crate) fn append(self, piece: &[u8], to: &mut Vec<u8>) -> Result<(), usize> {
-        let key = self.key.unwrap_or_default();
-        let Some(room) = to.spare_capacity_mut().get_mut(..piece.len()) else { return Ok(()) };
-        let (from, room) = (piece.as_ptr(), room.as_mut_ptr().cast());
+        let written = self.write(piece, to.spare_capacity_mut())?;
+        // SAFETY: so many bytes behind the end were written.
+        unsafe { to.set_len(to.len() + written) };
+        Ok(())
+    }
+
+    /// [`Pass::append`], to another kind of buffer.
+    #[cfg(feature = "bytes")]
+    #[allow(unsafe_code, reason = "a buffer is made longer by what was written behind its end")]
+    pub(crate) fn append_bytes(self, piece: &[u8], to: &mut BytesMut) -> Result<(), usize> {
+        let written = self.write(piece, to.spare_capacity_mut())?;
+        // SAFETY: so many bytes behind the end were written.
+        unsafe { to.set_len(to.len() + written) };
+        Ok(())
+    }
+
+    /// Writes all of `piece` to the front of `room`, unmasking and validating on the way; tells how many bytes that were: none,
+    /// if there is too little room.
+    #[cfg(feature = "alloc")]
+    #[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+    fn write(self, piece: &[u8], room: &mut [MaybeUninit<u8>]) -> Result<usize, usize> {
+        let Some(room) = room.get_mut(..piece.len()) else { return Ok(0) };
+        let (from, to) = (piece.as_ptr(), room.as_mut_ptr().cast());
         // SAFETY: `piece` is valid for reads and `room`, which has its length, for writes; a shared and an exclusive borrow do
-        // not overlap. Where nothing is refused, all of the room was written, and it was behind the length.
+        // not overlap.
+        unsafe { self.kernel(from, to, piece.len())? };
+        Ok(piece.len())
+    }
+
+    /// Moves the `len` bytes at `from` to `to`, which is not behind it, unmasking and validating on the way. `Err` as above.
+    #[cfg(feature = "bytes")]
+    #[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+    pub(crate) fn shift(self, bytes: &mut [u8], from: usize, to: usize, len: usize) -> Result<(), usize> {
+        if to > from || bytes.len().checked_sub(len).is_none_or(|most| from > most) {
+            return Ok(());
+        }
+        let at = bytes.as_mut_ptr();
+        // SAFETY: both places are within the slice, and the destination is not behind the source.
+        unsafe { self.kernel(at.add(from), at.add(to), len) }
+    }
+
+    /// # Safety
+    /// As [`mask::xor_raw`].
+    #[cfg(feature = "alloc")]
+    #[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+    unsafe fn kernel(self, from: *const u8, to: *mut u8, len: usize) -> Result<(), usize> {
+        let key = self.key.unwrap_or_default();
+        // SAFETY: as the caller's.
         unsafe {
             match self.text {
-                Some(text) => xor_text(from, room, piece.len(), key, text)?,
-                None => _ = mask::xor_raw(from, room, piece.len(), key),
+                Some(text) => xor_text(from, to, len, key, text),
+                None => {
+                    mask::xor_raw(from, to, len, key);
+                    Ok(())
+                }
             }
-            to.set_len(to.len() + piece.len());
         }
-        Ok(())
     }
 }
 

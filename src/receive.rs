@@ -1,0 +1,310 @@
+//! A read buffer to owned messages: split off where they were received.
+
+use core::fmt;
+use core::mem;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::config::Config;
+use crate::decoder::take_whole_message;
+use crate::machine::{Found, Machine, Part, Piece, State};
+use crate::message::Message;
+use crate::opcode::Opcode;
+use crate::role::Role;
+use crate::violation::Error;
+
+/// The most that a buffer keeps while nothing is under way, in bytes, if nothing else was said.
+const KEPT: usize = 64 * 1024;
+
+/// The least room for the next read behind the beginning of a message, and the most that the last read can make it, in bytes.
+const ROOM: (usize, usize) = (4 * 1024, 64 * 1024);
+
+/// From here on, in bytes, moving the beginning of a message costs more than reading its end by itself.
+const HEAVY: usize = 16 * 1024;
+
+/// Room for the payloads of control frames, in bytes: it is got once for many.
+const CONTROLS: usize = 256;
+
+/// A [`Decoder`](crate::Decoder) that takes a [`BytesMut`] and gives owned [`Message`]s.
+///
+/// Each byte is unmasked and validated once, as it arrives, where it was received. A message that lies in one frame is split
+/// off the buffer without a copy; fragments are joined in the buffer, shifted left over the headers between them in the pass
+/// that unmasks them. Payloads of control frames are copied (at most 125 bytes).
+///
+/// The beginning of a message that is not complete moves into the decoder, and the room behind it back into the buffer:
+/// what is read there joins it without a copy. What is put into another buffer is copied on the way of unmasking. The room grows
+/// with the bytes that came, not with the length that was declared.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use wsframe::Role;
+/// use wsframe::codec::{Message, MessageDecoder};
+///
+/// let mut decoder = MessageDecoder::new(Role::Client);
+/// // "Hello" in two fragments, with a Ping between them, in two reads.
+/// let mut buffer = BytesMut::from(&b"\x01\x03Hel\x89\x02hi\x80"[..]);
+/// assert_eq!(decoder.decode(&mut buffer)?, Some(Message::Ping("hi".into())));
+/// assert_eq!(decoder.decode(&mut buffer)?, None);
+/// buffer.extend_from_slice(b"\x02lo");
+/// assert_eq!(decoder.decode(&mut buffer)?, Some(Message::from("Hello")));
+/// # Ok::<(), wsframe::Error>(())
+/// ```
+pub struct MessageDecoder {
+    machine: Machine,
+    /// The message under way, a gap, and what has not been looked at; empty between messages.
+    held: BytesMut,
+    /// The length of the message under way, as far as it came.
+    len: usize,
+    gap: usize,
+    /// Room for the payloads of control frames.
+    controls: BytesMut,
+    /// The length of the last read.
+    read: usize,
+    /// The most that the buffer keeps while nothing is under way, in bytes.
+    kept: usize,
+    /// Whether a longer message was split off the buffer that is in use.
+    large: bool,
+}
+
+impl MessageDecoder {
+    /// For the end of this role, with the limits of [`Config::preset`].
+    pub fn new(role: Role) -> MessageDecoder {
+        MessageDecoder::with_config(role, Config::preset(role))
+    }
+
+    /// For the end of this role, with these limits.
+    pub fn with_config(role: Role, config: Config) -> MessageDecoder {
+        MessageDecoder {
+            machine: Machine::new(role, config),
+            held: BytesMut::new(),
+            len: 0,
+            gap: 0,
+            controls: BytesMut::new(),
+            read: 0,
+            kept: KEPT,
+            large: false,
+        }
+    }
+
+    /// The same, but an idle connection keeps a buffer of up to so many bytes instead of 64 KiB. A larger one is given back
+    /// when all input was taken with no message under way.
+    pub fn keep(mut self, bytes: usize) -> MessageDecoder {
+        self.kept = bytes;
+        self
+    }
+
+    /// Takes the next message or control frame off the front of `input`. `Ok(None)` means that all was taken, and more is
+    /// needed: `input` is empty then, and what is read next belongs at its end.
+    ///
+    /// Call it until it returns `Ok(None)` or an error; then read again. After a Close frame it swallows what comes.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`](crate::Decoder::decode).
+    #[inline]
+    pub fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Message>, Error> {
+        let all = input.len();
+        let mut rest = &mut input[..];
+        match take_whole_message(&mut self.machine, &mut rest) {
+            Some(Ok((payload, part))) => {
+                let (len, taken) = (payload.len(), all - rest.len());
+                Ok(Some(self.split_off(input, taken - len, len, &part)))
+            }
+            Some(Err(error)) => Err(self.refuse(input, error)),
+            None => self.step(input),
+        }
+    }
+
+    /// The bytes taken so far. Behind a violation, one past the byte that decided it; behind a Close frame, its end.
+    pub const fn position(&self) -> u64 {
+        self.machine.position()
+    }
+
+    /// Where in the stream the decoder is. At the end of the transport, anything but [`State::Closed`] means that the
+    /// connection was lost: an endpoint reports 1006 to its application.
+    pub const fn state(&self) -> State {
+        self.machine.state()
+    }
+
+    /// Whether no part of a message or frame has come that is not complete.
+    #[cfg(feature = "tokio-util")]
+    pub(crate) fn is_between_messages(&self) -> bool {
+        matches!(self.state(), State::Idle | State::Closed)
+    }
+
+    /// Whether the beginning of a message is held.
+    #[cfg(feature = "tokio-util")]
+    pub(crate) fn holds(&self) -> bool {
+        self.len != 0
+    }
+
+    /// A message of `len` bytes behind a header at the front of `from`.
+    #[inline(always)]
+    fn split_off(&mut self, from: &mut BytesMut, header_len: usize, len: usize, part: &Part) -> Message {
+        self.large |= len > self.kept;
+        let payload = if len == 0 {
+            from.advance(header_len);
+            Bytes::new()
+        } else {
+            let mut frame = from.split_to(header_len + len).freeze();
+            frame.advance(header_len);
+            frame
+        };
+        Message::data(payload, part)
+    }
+
+    /// Whatever is not a whole message at the front of `input`.
+    #[inline(never)]
+    fn step(&mut self, input: &mut BytesMut) -> Result<Option<Message>, Error> {
+        if !input.is_empty() {
+            self.read = input.len();
+            if self.len != 0 {
+                self.join(input);
+            }
+        }
+        loop {
+            // What has not been looked at stands behind the gap; where there is none, in `input`.
+            let apart = self.held.len() == self.len;
+            let unread = if apart { &input[..] } else { &self.held[self.len + self.gap..] };
+            let (taken, found) = match self.machine.step(unread) {
+                Ok(found) => found,
+                Err(error) => return Err(self.refuse(input, error)),
+            };
+            if matches!(found, Found::Nothing) {
+                self.ran_dry(input);
+                return Ok(None);
+            }
+            if apart {
+                input.advance(taken);
+            } else {
+                self.gap += taken;
+            }
+            match found {
+                Found::Nothing => {}
+                Found::Control(opcode) => return Ok(Some(self.control(opcode))),
+                Found::Data(piece) => {
+                    if let Some(message) = self.piece(input, &piece, apart)? {
+                        return Ok(Some(message));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes a piece of the message under way; gives the message that it ends.
+    fn piece(&mut self, input: &mut BytesMut, piece: &Piece, apart: bool) -> Result<Option<Message>, Error> {
+        let len = piece.len;
+        let result = if self.len == 0 {
+            self.machine.payload(piece, |pass| pass.in_place(&mut input[..len]))
+        } else if apart {
+            self.held.reserve(len);
+            self.machine.payload(piece, |pass| pass.append_bytes(&input[..len], &mut self.held))
+        } else {
+            let unread = self.len + self.gap;
+            self.machine.payload(piece, |pass| pass.shift(&mut self.held, unread, self.len, len))
+        };
+        let part = match result {
+            Ok(part) => part,
+            Err(error) => return Err(self.refuse(input, error)),
+        };
+        if self.len == 0 {
+            if part.ends_message {
+                return Ok(Some(self.split_off(input, 0, len, &part)));
+            }
+            if len != 0 {
+                self.held = mem::take(input);
+            }
+        } else if apart {
+            input.advance(len);
+        }
+        self.len += len;
+        if !part.ends_message {
+            return Ok(None);
+        }
+        let mut rest = mem::take(&mut self.held);
+        let message = self.split_off(&mut rest, 0, self.len, &part);
+        rest.advance(self.gap);
+        (self.len, self.gap) = (0, 0);
+        if input.is_empty() {
+            *input = rest;
+        } else if !rest.is_empty() {
+            rest.unsplit(mem::replace(input, BytesMut::new()));
+            *input = rest;
+        }
+        Ok(Some(message))
+    }
+
+    /// Puts `input` behind what is held: for nothing, if it stands there. If not, it stays where it is, unless something is held
+    /// that comes before it.
+    fn join(&mut self, input: &mut BytesMut) {
+        match self.held.try_unsplit(mem::take(input)) {
+            Ok(()) => {}
+            Err(other) if self.held.len() == self.len => *input = other,
+            Err(other) => self.held.extend_from_slice(&other),
+        }
+    }
+
+    /// The control frame that the machine holds.
+    fn control(&mut self, opcode: Opcode) -> Message {
+        let payload = self.machine.control();
+        if payload.len() > self.controls.capacity() {
+            self.controls.reserve(CONTROLS);
+        }
+        self.controls.extend_from_slice(payload);
+        let payload = if payload.is_empty() { Bytes::new() } else { self.controls.split().freeze() };
+        Message::control(opcode, payload)
+    }
+
+    /// All was taken: makes room for the next read.
+    fn ran_dry(&mut self, input: &mut BytesMut) {
+        if self.held.len() == self.len {
+            input.clear();
+        } else {
+            self.held.truncate(self.len);
+            self.gap = 0;
+        }
+        if self.len == 0 {
+            if self.large || self.kept < usize::MAX && input.try_reclaim(self.kept + 1) {
+                *input = BytesMut::new();
+                self.large = false;
+            }
+            return;
+        }
+        if input.capacity() != 0 {
+            return;
+        }
+        let most = self.machine.most_message_len();
+        if self.large && most <= self.kept as u64 {
+            let mut fresh = BytesMut::with_capacity(self.len + ROOM.0);
+            fresh.extend_from_slice(&self.held);
+            self.held = fresh;
+            self.large = false;
+        }
+        let missing = usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(self.len);
+        let room = self.read.clamp(ROOM.0, ROOM.1);
+        let enough = if self.len < HEAVY { room } else { room.min(missing) };
+        if self.held.capacity() - self.len < enough {
+            // Geometrically, but not above what may come; the buffer of a busy connection wraps around less often.
+            let bulk = if self.len < HEAVY { room } else { 3 * room };
+            self.held.reserve(bulk.max(missing.min(self.len)));
+        }
+        *input = self.held.split_off(self.len);
+    }
+
+    /// Lets go of everything.
+    #[cold]
+    fn refuse(&mut self, input: &mut BytesMut, error: Error) -> Error {
+        (self.held, *input) = (BytesMut::new(), BytesMut::new());
+        (self.len, self.gap) = (0, 0);
+        error
+    }
+}
+
+impl fmt::Debug for MessageDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageDecoder")
+            .field("position", &self.position())
+            .field("state", &self.state())
+            .field("gathered", &self.len)
+            .finish_non_exhaustive()
+    }
+}
