@@ -190,6 +190,12 @@ impl Machine {
         if self.stage == Stage::LastFrame { self.sequence.message_len() } else { self.sequence.max_message_len() }
     }
 
+    /// Whether the last frame of the open message has begun.
+    #[cfg(feature = "bytes")]
+    pub(crate) fn is_last_frame(&self) -> bool {
+        self.stage == Stage::LastFrame
+    }
+
     /// A message in one frame, all of it at the front of `input`, with nothing open before it. Everything else, violations
     /// included, is left to [`Machine::step`].
     #[inline(always)]

@@ -60,6 +60,8 @@ pub struct MessageDecoder {
     controls: BytesMut,
     /// The length of the last read.
     read: usize,
+    /// The length of the last message that was held.
+    last: usize,
     /// The most that the buffer keeps while nothing is under way, in bytes.
     kept: usize,
     /// Whether a longer message was split off the buffer that is in use.
@@ -81,6 +83,7 @@ impl MessageDecoder {
             gap: 0,
             controls: BytesMut::new(),
             read: 0,
+            last: 0,
             kept: KEPT,
             large: false,
         }
@@ -223,6 +226,7 @@ impl MessageDecoder {
         let mut rest = mem::take(&mut self.held);
         let message = self.split_off(&mut rest, 0, self.len, &part);
         rest.advance(self.gap);
+        self.last = self.len;
         (self.len, self.gap) = (0, 0);
         if input.is_empty() {
             *input = rest;
@@ -279,13 +283,18 @@ impl MessageDecoder {
             self.held = fresh;
             self.large = false;
         }
-        let missing = usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(self.len);
         let room = self.read.clamp(ROOM.0, ROOM.1);
-        let enough = if self.len < HEAVY { room } else { room.min(missing) };
-        if self.held.capacity() - self.len < enough {
+        let missing = usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(self.len);
+        // As long as little has come, it is moved to where all of the message may fit, if the buffer has such a place: a message
+        // whose length is not known is taken to be as long as the last one.
+        let expected =
+            if self.machine.is_last_frame() { missing } else { missing.min(self.last.saturating_sub(self.len)) };
+        if self.len <= ROOM.1 && self.held.try_reclaim(expected.saturating_add(room)) {
+            // It has.
+        } else if self.held.capacity() - self.len < if self.len < HEAVY { room } else { room.min(missing) } {
             // Geometrically, but not above what may come; the buffer of a busy connection wraps around less often.
             let bulk = if self.len < HEAVY { room } else { 3 * room };
-            self.held.reserve(bulk.max(missing.min(self.len)));
+            self.held.reserve(bulk.max(missing.min(self.len).saturating_add(room)));
         }
         *input = self.held.split_off(self.len);
     }

@@ -67,6 +67,7 @@ pub const CODECS: &[Codec] = &[
     floor::MEMCPY,
     wsframe::DECODER,
     wsframe::ASSEMBLER,
+    wsframe::CODEC,
     wsframe::ENCODER,
     tungstenite::CODEC,
     fastwebsockets::CODEC,

@@ -1,9 +1,11 @@
-//! wsframe itself: the streaming decoder, the assembler, the encoder.
+//! wsframe itself: the streaming decoder, the assembler, owned messages, the encoder.
 
+use bytes::BytesMut;
+use wsframe::codec::{Message as Owned, MessageDecoder};
 use wsframe::{Assembler, Decoder, Encoder, Event, Incoming, Kind as WsKind, MaskKey, Role as WsRole, Unmasked};
 
 use super::{Codec, Encode, Peer, Rank, as_str, text};
-use crate::feed::Feed;
+use crate::feed::{Feed, READ};
 use crate::rng::Rng;
 use crate::tally::{Kind, Message, Tally};
 use crate::workloads::Role;
@@ -27,6 +29,19 @@ pub const ASSEMBLER: Codec = Codec {
     decoder: Some(|feed, role| {
         let assembler = Assembler::new(ws_role(role)).keep(feed.longest());
         Box::new(Whole { feed, assembler })
+    }),
+    encoder: None,
+};
+
+pub const CODEC: Codec = Codec {
+    name: "wsframe codec",
+    package: "wsframe",
+    rank: Rank::Own,
+    mode: "codec: owned messages out of a BytesMut; it keeps its buffer, as the others do",
+    unchecked: "nothing",
+    decoder: Some(|feed, role| {
+        let decoder = MessageDecoder::new(ws_role(role)).keep(feed.longest().max(READ) * 4);
+        Box::new(OwnedMessages { feed, decoder, buffer: BytesMut::new() })
     }),
     encoder: None,
 };
@@ -110,6 +125,28 @@ impl Peer for Whole {
             taken.map_err(text)?;
         }
         self.feed.put_scratch(scratch);
+        Ok(())
+    }
+}
+
+struct OwnedMessages {
+    feed: Feed,
+    decoder: MessageDecoder,
+    buffer: BytesMut,
+}
+
+impl Peer for OwnedMessages {
+    fn run(&mut self, tally: &mut Tally) -> Result<(), String> {
+        while self.feed.read_onto(&mut self.buffer) > 0 {
+            while let Some(message) = self.decoder.decode(&mut self.buffer).map_err(text)? {
+                match message {
+                    Owned::Text(text) => tally.message(Kind::Text, text.as_bytes()),
+                    Owned::Binary(payload) => tally.message(Kind::Binary, &payload),
+                    Owned::Ping(payload) => tally.ping(&payload),
+                    Owned::Pong(_) | Owned::Close(_) | Owned::Opaque(_) => {}
+                }
+            }
+        }
         Ok(())
     }
 }
