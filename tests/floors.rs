@@ -9,9 +9,10 @@ const FLOORS: &[&[&str]] = &[
     &["config", "mask", "utf8", "violation"],
     &["close_frame", "header", "misuse", "payload", "sequence"],
     &["machine"],
-    &["event"],
+    &["event", "message"],
     &["decoder", "encoder"],
-    &["assembler"],
+    &["assembler", "receive", "send"],
+    &["framed"],
 ];
 
 #[test]

@@ -1,1 +1,200 @@
+//! The codec in a `Framed`, without sockets.
 
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
+use tokio_util::codec::{Framed, FramedRead};
+use wsframe::codec::{Close, CodecError, Message, MessageCodec, MessageDecoder, PreparedFrame};
+use wsframe::{CloseCode, CloseFrame, Config, Encoder, MaskKey, Misuse, Role, Unmasked, Violation};
+
+type Server = Framed<DuplexStream, MessageCodec<Unmasked>>;
+
+/// A server's end, and what its peer writes to and reads from.
+fn server() -> (Server, DuplexStream) {
+    let (ours, theirs) = duplex(1 << 20);
+    (Framed::new(ours, MessageCodec::server()), theirs)
+}
+
+fn keys() -> MaskKey {
+    [0xa, 0xb, 0xc, 0xd]
+}
+
+/// "Hello" in two fragments, a Ping between them, and a Close with 1000, from a client.
+fn stream() -> BytesMut {
+    let mut stream = BytesMut::new();
+    let mut client = Encoder::client(keys);
+    client.put_text_fragment(&mut stream, "Hel", false).unwrap();
+    client.put_ping(&mut stream, b"?").unwrap();
+    client.put_text_fragment(&mut stream, "lo", true).unwrap();
+    client.put_binary(&mut stream, &[7; 300]).unwrap();
+    client.put_close(&mut stream, &CloseFrame::new(CloseCode::NORMAL, "bye").unwrap()).unwrap();
+    stream
+}
+
+fn messages() -> Vec<Message> {
+    let close = CloseFrame::new(CloseCode::NORMAL, "bye").unwrap();
+    vec![Message::Ping("?".into()), Message::from("Hello"), Message::from(vec![7; 300]), Message::from(close)]
+}
+
+#[tokio::test]
+async fn both_ends_exchange_messages() {
+    let (ours, theirs) = duplex(1000);
+    let mut server = Framed::new(ours, MessageCodec::server());
+    let mut client = Framed::new(theirs, MessageCodec::client(keys));
+    let sent = [
+        Message::from("text"),
+        Message::from(vec![1; 100_000]),
+        Message::Ping("ping".into()),
+        Message::Pong("pong".into()),
+        Message::from(CloseFrame::new(CloseCode::GOING_AWAY, "restart").unwrap()),
+    ];
+    for message in &sent {
+        let (result, received) = tokio::join!(client.send(message.clone()), server.next());
+        result.unwrap();
+        assert_eq!(&received.unwrap().unwrap(), message);
+        let (result, received) = tokio::join!(server.send(message.clone()), client.next());
+        result.unwrap();
+        assert_eq!(&received.unwrap().unwrap(), message);
+    }
+    // Behind a Close nothing can be sent, and the end of the transport is no error.
+    let late = server.send(Message::from("late")).await.unwrap_err();
+    assert!(matches!(late, CodecError::Misuse(Misuse::Closed)));
+    drop(client);
+    assert!(server.next().await.is_none());
+}
+
+/// The end of the transport, at every byte of a stream.
+#[tokio::test]
+async fn the_end_inside_a_message_is_a_lost_connection() {
+    let stream = stream();
+    // Where the stream is between messages: nothing, the whole "Hello", the binary message, the Close.
+    let fragment = |len: usize| 2 + 4 + len;
+    let hello = fragment(3) + fragment(1) + fragment(2);
+    let between = [0, hello, hello + 2 + fragment(300)];
+    for end in 0..stream.len() {
+        let (mut server, mut peer) = server();
+        peer.write_all(&stream[..end]).await.unwrap();
+        drop(peer);
+        let mut received = Vec::new();
+        let last = loop {
+            match server.next().await {
+                Some(Ok(message)) => received.push(message),
+                last => break last,
+            }
+        };
+        assert!(messages().starts_with(&received));
+        if between.contains(&end) {
+            assert!(last.is_none(), "{end}: {last:?}");
+            continue;
+        }
+        let error = last.expect("an error").unwrap_err();
+        assert!(matches!(error, CodecError::ConnectionLost), "{end}: {error:?}");
+        assert_eq!(error.close_code(), Some(CloseCode::ABNORMAL_CLOSURE));
+        assert!(error.to_string().contains("1006"));
+        assert!(server.next().await.is_none());
+    }
+    let (mut server, mut peer) = server();
+    peer.write_all(&[&stream[..], b"what comes behind a Close is swallowed"].concat()).await.unwrap();
+    drop(peer);
+    for message in messages() {
+        assert_eq!(server.next().await.unwrap().unwrap(), message);
+    }
+    assert!(server.next().await.is_none());
+}
+
+/// Each `next` is polled once and dropped.
+#[tokio::test]
+async fn dropping_a_future_loses_nothing() {
+    let (mut server, mut peer) = server();
+    let mut received = Vec::new();
+    for byte in &stream() {
+        peer.write_all(&[*byte]).await.unwrap();
+        while let Some(message) = server.next().now_or_never() {
+            received.push(message.unwrap().unwrap());
+        }
+    }
+    assert_eq!(received, messages());
+}
+
+#[tokio::test]
+async fn after_a_violation_its_close_can_be_sent() {
+    let (mut server, mut peer) = server();
+    peer.write_all(b"\x81\x82\0\0\0\0hi\x81\xfe\x10\0\0\0\0\0ok\xff").await.unwrap();
+    assert_eq!(server.next().await.unwrap().unwrap(), Message::from("hi"));
+    let error = server.next().await.unwrap().unwrap_err();
+    assert_eq!(error.close_code(), Some(CloseCode::INVALID_PAYLOAD));
+    let CodecError::Violation(error) = error else { panic!("{error}") };
+    assert_eq!((error.violation(), error.offset()), (Violation::TextNotUtf8, 8 + 8 + 2));
+    assert!(server.next().await.is_none());
+    server.send(Message::from(error.violation().close_frame())).await.unwrap();
+    drop(server);
+    let mut answer = Vec::new();
+    peer.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(&answer[..4], [0x88, answer.len() as u8 - 2, 0x03, 0xef]);
+}
+
+#[tokio::test]
+async fn a_misuse_sends_nothing_and_ends_nothing() {
+    let (mut server, mut peer) = server();
+    let error = server.send(Message::Ping(vec![0; 126].into())).await.unwrap_err();
+    assert_eq!(error.close_code(), None);
+    assert!(matches!(error, CodecError::Misuse(Misuse::Forbidden(Violation::ControlTooLong))), "{error:?}");
+    server.send(Message::from("fine")).await.unwrap();
+    let news = PreparedFrame::new(&Message::from("news")).unwrap();
+    server.send(news.clone()).await.unwrap();
+    server.send(Message::Close(Close::default())).await.unwrap();
+    assert!(matches!(server.send(news).await, Err(CodecError::Misuse(Misuse::Closed))));
+    drop(server);
+    let mut answer = Vec::new();
+    peer.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(answer, b"\x81\x04fine\x81\x04news\x88\x00");
+}
+
+#[tokio::test]
+async fn parts_are_configured_by_their_owner() {
+    let config = Config::SERVER.max_message_len(4);
+    let (ours, mut peer) = duplex(100);
+    let mut server = Framed::new(ours, MessageCodec::server_with_config(config));
+    peer.write_all(b"\x82\x85").await.unwrap();
+    let error = server.next().await.unwrap().unwrap_err();
+    assert_eq!(error.close_code(), Some(CloseCode::MESSAGE_TOO_BIG));
+
+    let decoder = MessageDecoder::with_config(Role::Client, Config::CLIENT.max_message_len(4));
+    let codec = MessageCodec::new(decoder, Encoder::client_with_config(keys, Config::SERVER.max_frame_len(1)));
+    let (ours, mut peer) = duplex(100);
+    let mut client = Framed::new(ours, codec);
+    let error = client.send(Message::from("no")).await.unwrap_err();
+    assert!(matches!(error, CodecError::Misuse(Misuse::Forbidden(Violation::FrameTooLong))));
+    peer.write_all(b"\x82\x05").await.unwrap();
+    assert!(matches!(client.next().await, Some(Err(CodecError::Violation(_)))));
+    assert_eq!(client.codec().decoder().position(), 2);
+}
+
+/// A transport that fails behind these bytes.
+struct Failing(Bytes);
+
+impl AsyncRead for Failing {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.0.is_empty() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        let len = buf.remaining().min(self.0.len());
+        buf.put_slice(&self.0.split_to(len));
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn a_transport_that_fails_is_a_lost_connection() {
+    let transport = Failing(Bytes::from_static(b"\x81\x82\0\0\0\0hi\x81"));
+    let mut server = FramedRead::new(transport, MessageCodec::server());
+    assert_eq!(server.next().await.unwrap().unwrap(), Message::from("hi"));
+    let error = server.next().await.unwrap().unwrap_err();
+    assert_eq!(error.close_code(), Some(CloseCode::ABNORMAL_CLOSURE));
+    assert!(core::error::Error::source(&error).is_some());
+    assert!(matches!(error, CodecError::Io(error) if error.kind() == io::ErrorKind::ConnectionReset));
+}
