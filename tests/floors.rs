@@ -24,7 +24,7 @@ fn modules_use_only_floors_below_their_own() {
     for entry in std::fs::read_dir(&src).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
-        if name == "lib" {
+        if name == "lib" || path.extension().is_some_and(|extension| extension != "rs") {
             continue;
         }
         let own = floor.get(name).unwrap_or_else(|| panic!("{name} is on no floor"));
@@ -34,9 +34,9 @@ fn modules_use_only_floors_below_their_own() {
             let module = text[i + mention.len()..].split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
             let Some(used) = floor.get(module) else {
                 // A link in the documentation to what the crate re-exports.
-                let is_type = module.starts_with(char::is_uppercase);
+                let is_public = module.starts_with(char::is_uppercase) || module == "codec";
                 let is_doc = text.lines().nth(line - 1).is_some_and(|line| line.trim_start().starts_with("//"));
-                assert!(is_type && is_doc, "src/{name}.rs:{line} uses crate::{module}, which is on no floor");
+                assert!(is_public && is_doc, "src/{name}.rs:{line} uses crate::{module}, which is on no floor");
                 continue;
             };
             assert!(used < own, "src/{name}.rs:{line} is on floor {own}, and uses {module} of floor {used}");
