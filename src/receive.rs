@@ -58,8 +58,8 @@ pub struct MessageDecoder {
     gap: usize,
     /// Room for the payloads of control frames.
     controls: BytesMut,
-    /// The length of the last read.
-    read: usize,
+    /// The position when the input last ran dry.
+    dry: u64,
     /// The length of the last message that was held.
     last: usize,
     /// The most that the buffer keeps while nothing is under way, in bytes.
@@ -82,7 +82,7 @@ impl MessageDecoder {
             len: 0,
             gap: 0,
             controls: BytesMut::new(),
-            read: 0,
+            dry: 0,
             last: 0,
             kept: KEPT,
             large: false,
@@ -158,11 +158,8 @@ impl MessageDecoder {
     /// Whatever is not a whole message at the front of `input`.
     #[inline(never)]
     fn step(&mut self, input: &mut BytesMut) -> Result<Option<Message>, Error> {
-        if !input.is_empty() {
-            self.read = input.len();
-            if self.len != 0 {
-                self.join(input);
-            }
+        if self.len != 0 && !input.is_empty() {
+            self.join(input);
         }
         loop {
             // What has not been looked at stands behind the gap; where there is none, in `input`.
@@ -266,6 +263,8 @@ impl MessageDecoder {
             self.held.truncate(self.len);
             self.gap = 0;
         }
+        let read = (self.position() - self.dry) as usize;
+        self.dry = self.position();
         if self.len == 0 {
             if self.large || self.kept < usize::MAX && input.try_reclaim(self.kept + 1) {
                 *input = BytesMut::new();
@@ -283,7 +282,7 @@ impl MessageDecoder {
             self.held = fresh;
             self.large = false;
         }
-        let room = self.read.clamp(ROOM.0, ROOM.1);
+        let room = read.clamp(ROOM.0, ROOM.1);
         let missing = usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(self.len);
         // As long as little has come, it is moved to where all of the message may fit, if the buffer has such a place: a message
         // whose length is not known is taken to be as long as the last one.

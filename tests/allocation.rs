@@ -223,3 +223,153 @@ fn a_clone_of_the_decoder_does_not_allocate() {
     assert!(size_of::<Decoder>() <= 192);
     assert!(size_of::<Option<Event<'_, '_>>>() <= 48);
 }
+
+#[cfg(feature = "bytes")]
+mod owned {
+    use bytes::{BufMut, BytesMut};
+    use wsframe::codec::{Message, MessageDecoder, PreparedFrame};
+    use wsframe::{Config, Encoder, Role};
+
+    use super::{HELD, PEAK, count};
+
+    /// Binary messages of `len` bytes from a server.
+    fn frames(len: usize, times: usize) -> Vec<u8> {
+        let mut frames = BytesMut::new();
+        let mut encoder = Encoder::server();
+        for _ in 0..times {
+            encoder.put_binary(&mut frames, &vec![7; len]).unwrap();
+        }
+        frames.to_vec()
+    }
+
+    /// Reads `stream` into a buffer of `size` bytes; returns all messages if they are kept, and how often the buffer was filled.
+    fn read(decoder: &mut MessageDecoder, stream: &[u8], size: usize, keep: bool) -> (Vec<Message>, usize) {
+        let mut kept = Vec::with_capacity(if keep { stream.len() / 4 } else { 0 });
+        let mut buffer = BytesMut::new();
+        let mut reads = 0;
+        for piece in stream.chunks(size) {
+            reads += 1;
+            buffer.reserve(size);
+            buffer.put_slice(piece);
+            while let Some(message) = decoder.decode(&mut buffer).unwrap() {
+                if keep {
+                    kept.push(message);
+                }
+            }
+        }
+        (kept, reads)
+    }
+
+    #[test]
+    fn small_messages_allocate_at_most_once_per_read_buffer() {
+        for (len, size) in [(0, 4096), (2, 4096), (16, 65_536), (100, 65_536), (1000, 65_536), (1000, 8192)] {
+            let stream = frames(len, 20_000);
+            for keep in [false, true] {
+                let mut decoder = MessageDecoder::new(Role::Client);
+                let mut result = Default::default();
+                let (calls, _) = count(|| result = read(&mut decoder, &stream, size, keep));
+                let (messages, reads) = result;
+                assert!(!keep || messages.len() == 20_000);
+                // A buffer is its bytes, and what counts their owners.
+                assert!(
+                    calls <= 2 * reads + 2,
+                    "{calls} allocations in {reads} reads of {size}, messages of {len}, kept: {keep}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn payloads_of_control_frames_share_their_room() {
+        let stream = b"\x89\x02hi\x8a\x00\x89\x04ping".repeat(3000);
+        let (calls, _) = count(|| {
+            let mut buffer = BytesMut::from(&stream[..]);
+            let mut decoder = MessageDecoder::new(Role::Client);
+            while decoder.decode(&mut buffer).unwrap().is_some() {}
+        });
+        assert!(calls <= 6, "{calls} allocations");
+    }
+
+    #[test]
+    fn a_declared_length_reserves_nothing() {
+        let config = Config::CLIENT.max_frame_len(1 << 40).max_message_len(1 << 40);
+        for declared in [64_u64 << 20, 1 << 30, 1 << 40] {
+            for (piece, capacity) in [(20, 4096), (20, 0), (1, 4096), (1, 0), (7, 100)] {
+                let stream = [&b"\x82\x7f"[..], &declared.to_be_bytes(), &[0; 10]].concat();
+                HELD.set(0);
+                PEAK.set(0);
+                let mut decoder = MessageDecoder::with_config(Role::Client, config);
+                let mut buffer = BytesMut::with_capacity(capacity);
+                for piece in stream.chunks(piece) {
+                    buffer.extend_from_slice(piece);
+                    assert_eq!(decoder.decode(&mut buffer).unwrap(), None);
+                }
+                assert!(PEAK.get() <= 10 * 1024, "{} bytes are held for 10 of {declared}", PEAK.get());
+            }
+        }
+    }
+
+    #[test]
+    fn memory_grows_with_what_came() {
+        let len = 3_000_000;
+        let stream = frames(len, 1);
+        for size in [100, 1460, 65_536] {
+            HELD.set(0);
+            let mut decoder = MessageDecoder::new(Role::Client);
+            let mut buffer = BytesMut::with_capacity(size);
+            let mut came = 0;
+            for piece in stream.chunks(size) {
+                came += piece.len();
+                PEAK.set(HELD.get());
+                buffer.reserve(piece.len());
+                buffer.put_slice(piece);
+                let message = decoder.decode(&mut buffer).unwrap();
+                assert_eq!(message.is_some(), came == stream.len());
+                let held = HELD.get() as usize;
+                let most = 2 * came + 5 * size.max(4096);
+                assert!(held <= most, "{held} bytes are held when {came} came in reads of {size}");
+                // While it grows, what it was is there too.
+                assert!(PEAK.get() as usize <= most + came, "{} bytes were held when {came} came", PEAK.get());
+            }
+        }
+    }
+
+    #[test]
+    fn the_buffer_is_handed_back_after_a_large_message() {
+        for (kept, is_kept) in [(64 * 1024, false), (1 << 20, true)] {
+            for size in [1460, 65_536, 1 << 20] {
+                HELD.set(0);
+                let mut decoder = MessageDecoder::new(Role::Client).keep(kept);
+                let mut buffer = BytesMut::new();
+                for _ in 0..3 {
+                    for piece in [frames(500_000, 1), frames(3, 2)].concat().chunks(size) {
+                        buffer.extend_from_slice(piece);
+                        while decoder.decode(&mut buffer).unwrap().is_some() {}
+                    }
+                }
+                let held = HELD.get();
+                let as_told = if is_kept { held >= 500_000 } else { held <= 80 * 1024 };
+                assert!(as_told, "{held} bytes are held by an idle connection that keeps {kept}, in reads of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_prepared_frame_is_not_copied_for_its_receivers() {
+        let frame = PreparedFrame::new(&Message::from(vec![0; 10_000])).unwrap();
+        let (calls, _) = count(|| {
+            for _ in 0..1000 {
+                assert_eq!(Encoder::server().prepared(&frame).unwrap().len(), 10_004);
+            }
+        });
+        // What counts the owners, once.
+        assert!(calls <= 1, "{calls} allocations");
+    }
+
+    #[test]
+    fn large_payloads_of_a_server_are_not_copied() {
+        let message = Message::from(vec![0; 1_000_000]);
+        let (_, peak) = count(|| drop(Encoder::server().parts(message.clone()).unwrap()));
+        assert!(peak <= 200, "{peak} bytes");
+    }
+}

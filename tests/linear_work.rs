@@ -5,6 +5,8 @@ use core::hint::black_box;
 use std::env;
 use std::process::{Command, ExitCode};
 
+#[cfg(feature = "bytes")]
+use wsframe::codec::MessageDecoder;
 use wsframe::{Assembler, Decoder, Role};
 
 /// What is decoded, by name: payload bytes to a stream of about that size.
@@ -31,17 +33,43 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn work(case: usize, payload: usize, piece: usize, assemble: bool) {
-    let mut stream = CASES[case].1(payload);
-    let (mut decoder, mut assembler) = (Decoder::new(Role::Server), Assembler::new(Role::Server));
-    for piece in stream.chunks_mut(piece) {
-        let _ = if assemble {
-            assembler.for_each(piece, |event| _ = black_box(event))
-        } else {
-            decoder.for_each(piece, |event| _ = black_box(event))
-        };
-    }
-}
+/// What decodes it, by name: a stream, in pieces of so many bytes.
+type Codec = (&'static str, fn(Vec<u8>, usize));
+
+const CODECS: &[Codec] = &[
+    ("decoder", |mut stream, size| {
+        let mut decoder = Decoder::new(Role::Server);
+        for piece in stream.chunks_mut(size) {
+            _ = decoder.for_each(piece, |event| _ = black_box(event));
+        }
+    }),
+    ("assembler", |mut stream, size| {
+        let mut assembler = Assembler::new(Role::Server);
+        for piece in stream.chunks_mut(size) {
+            _ = assembler.for_each(piece, |event| _ = black_box(event));
+        }
+    }),
+    #[cfg(feature = "bytes")]
+    ("owned messages, read into one buffer", |stream, size| {
+        let (mut decoder, mut buffer) = (MessageDecoder::new(Role::Server), bytes::BytesMut::new());
+        for piece in stream.chunks(size) {
+            buffer.extend_from_slice(piece);
+            while let Ok(Some(message)) = decoder.decode(&mut buffer) {
+                black_box(message);
+            }
+        }
+    }),
+    #[cfg(feature = "bytes")]
+    ("owned messages, all kept, each piece in a buffer of its own", |stream, size| {
+        let (mut decoder, mut messages) = (MessageDecoder::new(Role::Server), Vec::new());
+        for piece in stream.chunks(size) {
+            let mut buffer = bytes::BytesMut::from(piece);
+            while let Ok(Some(message)) = decoder.decode(&mut buffer) {
+                messages.push(message);
+            }
+        }
+    }),
+];
 
 /// Instructions of this program when it does that work.
 fn instructions(arguments: [usize; 4]) -> u64 {
@@ -61,8 +89,8 @@ fn instructions(arguments: [usize; 4]) -> u64 {
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
     if arguments.first().is_some_and(|argument| argument == "--work") {
-        let [case, payload, piece, assemble] = [1, 2, 3, 4].map(|i| arguments[i].parse().unwrap());
-        work(case, payload, piece, assemble == 1);
+        let [case, payload, piece, codec] = [1, 2, 3, 4].map(|i| arguments[i].parse::<usize>().unwrap());
+        CODECS[codec].1(CASES[case].1(payload), piece);
         return ExitCode::SUCCESS;
     }
     if Command::new("valgrind").arg("--version").output().is_err() {
@@ -70,10 +98,9 @@ fn main() -> ExitCode {
         return if env::var_os("CI").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
     for (case, (name, _)) in CASES.iter().enumerate() {
-        for (piece, size) in [(1, 4000), (1460, 100_000), (usize::MAX, 100_000)] {
-            for assemble in [false, true] {
-                let [once, twice] = [1, 2].map(|times| instructions([case, times * size, piece, assemble.into()]));
-                let how = if assemble { "assembler" } else { "decoder" };
+        for (piece, size) in [(1, 4000), (100, 100_000), (usize::MAX, 100_000)] {
+            for (codec, (how, _)) in CODECS.iter().enumerate() {
+                let [once, twice] = [1, 2].map(|times| instructions([case, times * size, piece, codec]));
                 let pieces = if piece == usize::MAX { "whole".to_owned() } else { format!("in pieces of {piece}") };
                 println!(
                     "linear_work: {name}, {pieces}, {how}: {once} instructions for {size} bytes, {twice} for twice that"
