@@ -29,6 +29,9 @@ fn main() {
         write("earliest", &name, &join(&[&setup, &stream]));
         // Two cuts, and a buffer that is not kept.
         write("assembler", &name, &join(&[&setup, &[1, 3, 0, 1, 9, 0, 0, 0, 0], &stream]));
+        // Two cuts; the first piece behind others, the second in a buffer of its own; every message is kept.
+        let feedings = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0xc0, 0];
+        write("codec", &name, &join(&[&setup, &[0, 1, 255], &feedings, &[1, 3, 0, 1, 9, 0, 0], &stream]));
         write("differential", &name, &join(&[&[server], &stream]));
         // JSON, and a chunk of three bytes.
         write("cli", &name, &join(&[&setup, &[1, 1, 3, 0], &stream]));

@@ -2,6 +2,7 @@
 
 mod assembler;
 mod cli;
+mod codec;
 mod decode;
 mod differential;
 mod earliest;
@@ -30,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "earliest", check: earliest::check },
     Target { name: "roundtrip", check: roundtrip::check },
     Target { name: "assembler", check: assembler::check },
+    Target { name: "codec", check: codec::check },
     Target { name: "differential", check: differential::check },
     Target { name: "cli", check: cli::check },
 ];
