@@ -1,5 +1,5 @@
-//! The codec on streams: decoding in both roles, assembling, encoding. A read is a copy into the reader's buffer, of at most
-//! 64 KiB or as many bytes as the name says.
+//! The codec on streams: decoding in both roles, assembling, owned messages (with the feature `bytes`), encoding, and sending
+//! to many. A read is a copy into the reader's buffer, of at most 64 KiB or as many bytes as the name says.
 
 use core::hint::black_box;
 
@@ -100,10 +100,35 @@ fn assemble(stream: &Stream, read: usize, buffer: &mut [u8]) {
     }
 }
 
+/// Owned messages, out of a buffer of its own.
+#[cfg(feature = "bytes")]
+fn own(stream: &Stream, read: usize, _: &mut [u8]) {
+    use bytes::{BufMut, BytesMut};
+    let mut decoder = wsframe::codec::MessageDecoder::new(stream.role).keep(1 << 22);
+    let mut buffer = BytesMut::new();
+    for bytes in stream.bytes.chunks(read) {
+        buffer.reserve(read);
+        buffer.put_slice(bytes);
+        while let Some(message) = decoder.decode(&mut buffer).unwrap() {
+            black_box(message);
+        }
+    }
+}
+
+/// A stream, decoded in reads of so many bytes.
+type Mode = (&'static str, fn(&Stream, usize, &mut [u8]));
+
+const MODES: &[Mode] = &[
+    ("decode", decode),
+    ("assemble", assemble),
+    #[cfg(feature = "bytes")]
+    ("own", own),
+];
+
 /// In bytes, and then in frames.
 fn both(c: &mut Criterion, name: &str, size: &str, stream: &Stream, read: usize) {
     let mut buffer = vec![0; READ];
-    for (mode, run) in [("decode", decode as fn(&Stream, usize, &mut [u8])), ("assemble", assemble)] {
+    for (mode, run) in MODES {
         for throughput in [Throughput::Bytes(stream.bytes.len() as u64), Throughput::Elements(stream.frames)] {
             let unit = if matches!(throughput, Throughput::Bytes(_)) { "" } else { "-frames" };
             let mut group = c.benchmark_group(format!("{mode}/{}/{name}{unit}", stream.role));
@@ -170,5 +195,38 @@ fn encode(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, streams, encode);
+/// One message to a thousand connections: encoded for each, and encoded once.
+#[cfg(feature = "bytes")]
+fn broadcast(c: &mut Criterion) {
+    use bytes::BytesMut;
+    use wsframe::codec::{Message, PreparedFrame};
+    for (len, size) in [(64, "64B"), (1024, "1KiB"), (16_384, "16KiB")] {
+        let message = Message::from(String::from_utf8(payload(Content::Ascii, len)).unwrap());
+        let mut connections = vec![(Encoder::server(), BytesMut::with_capacity(len + 14)); 1000];
+        let mut group = c.benchmark_group("to-1000-receivers");
+        group.throughput(Throughput::Elements(1000)).sample_size(20);
+        group.bench_function(BenchmarkId::new("encode-for-each", size), |b| {
+            b.iter(|| {
+                for (encoder, out) in &mut connections {
+                    out.clear();
+                    encoder.put(out, black_box(&message)).unwrap();
+                }
+            });
+        });
+        group.bench_function(BenchmarkId::new("encode-once", size), |b| {
+            b.iter(|| {
+                let frame = PreparedFrame::new(black_box(&message)).unwrap();
+                for (encoder, _) in &mut connections {
+                    black_box(encoder.prepared(&frame).unwrap());
+                }
+            });
+        });
+        group.finish();
+    }
+}
+
+#[cfg(not(feature = "bytes"))]
+fn broadcast(_: &mut Criterion) {}
+
+criterion_group!(benches, streams, encode, broadcast);
 criterion_main!(benches);

@@ -122,6 +122,16 @@ impl Message {
             Message::Opaque(opaque) => &opaque.payload,
         }
     }
+
+    /// The payload; of a Close, its reason.
+    pub fn into_payload(self) -> Bytes {
+        match self {
+            Message::Text(text) => text.into_bytes(),
+            Message::Binary(payload) | Message::Ping(payload) | Message::Pong(payload) => payload,
+            Message::Close(close) => close.reason.into_bytes(),
+            Message::Opaque(opaque) => opaque.payload,
+        }
+    }
 }
 
 impl From<ByteString> for Message {

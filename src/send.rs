@@ -129,19 +129,14 @@ impl Encoder<Unmasked> {
     /// # Errors
     /// [`Misuse`], when the peer would refuse it.
     pub fn parts(&mut self, message: Message) -> Result<[Bytes; 2], Misuse> {
+        if let Message::Close(close) = &message {
+            let mut frame = BytesMut::new();
+            self.put_close(&mut frame, &close.as_frame())?;
+            let body = frame.split_off(2);
+            return Ok([frame.freeze(), body.freeze()]);
+        }
         let header = self.check(header_of(&message))?;
-        let payload = match message {
-            Message::Text(text) => text.into_bytes(),
-            Message::Binary(payload) | Message::Ping(payload) | Message::Pong(payload) => payload,
-            Message::Opaque(opaque) => opaque.payload,
-            Message::Close(close) => {
-                let mut frame = BytesMut::new();
-                self.put_close(&mut frame, &close.as_frame())?;
-                let frame = frame.freeze();
-                return Ok([frame.slice(..2), frame.slice(2..)]);
-            }
-        };
-        Ok([Bytes::copy_from_slice(header.encode().as_ref()), payload])
+        Ok([Bytes::copy_from_slice(header.encode().as_ref()), message.into_payload()])
     }
 
     /// The bytes of a frame that was encoded once, to be sent on this connection too. They are not copied.
@@ -203,7 +198,14 @@ fn header_of(message: &Message) -> Result<Header, Violation> {
         Message::Ping(payload) => (Opcode::Ping, Rsv::NONE, payload.len()),
         Message::Pong(payload) => (Opcode::Pong, Rsv::NONE, payload.len()),
         Message::Close(close) => (Opcode::Close, Rsv::NONE, close.as_frame().body_len().into()),
-        Message::Opaque(opaque) => (opaque.kind.opcode(), opaque.rsv, opaque.payload.len()),
+        Message::Opaque(opaque) => {
+            // Without a bit of an extension it is plain text to the peer.
+            let is_text = opaque.kind == Kind::Text && opaque.rsv.is_empty();
+            if is_text && core::str::from_utf8(&opaque.payload).is_err() {
+                return Err(Violation::TextNotUtf8);
+            }
+            (opaque.kind.opcode(), opaque.rsv, opaque.payload.len())
+        }
     };
     Header::new(true, rsv, opcode, None, len as u64)
 }

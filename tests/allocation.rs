@@ -354,6 +354,12 @@ mod owned {
         }
     }
 
+    /// As the documentation says, on 64-bit targets.
+    #[test]
+    fn a_connection_is_small() {
+        assert_eq!((size_of::<MessageDecoder>(), size_of::<wsframe::Assembler>()), (304, 240));
+    }
+
     #[test]
     fn a_prepared_frame_is_not_copied_for_its_receivers() {
         let frame = PreparedFrame::new(&Message::from(vec![0; 10_000])).unwrap();

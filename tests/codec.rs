@@ -333,6 +333,18 @@ fn opaque_messages_are_handed_over_as_they_are() {
     Encoder::server_with_config(config).put(&mut out, &opaque(b"\xff\xfe")).unwrap();
     assert_eq!(&out[..], b"\xc1\x02\xff\xfe");
     assert_eq!(Encoder::server().put(&mut out, &opaque(b"")), Err(Misuse::Forbidden(Violation::ReservedBits)));
+    assert_eq!(Encoder::server().parts(opaque(b"")), Err(Misuse::Forbidden(Violation::ReservedBits)));
+
+    // Without the bit it is plain text, which must be UTF-8 however it is sent.
+    for (payload, may_be_sent) in [(&b"\xc3\xa9"[..], true), (b"\xff", false), (b"\xc3", false)] {
+        let plain = Message::Opaque(Opaque { kind: Kind::Text, rsv: Rsv::NONE, payload: payload.into() });
+        let refused = Some(Misuse::Forbidden(Violation::TextNotUtf8)).filter(|_| !may_be_sent);
+        let before = out.len();
+        assert_eq!(Encoder::server().put(&mut out, &plain).err(), refused);
+        assert_eq!(out.len() > before, may_be_sent);
+        assert_eq!(Encoder::server().parts(plain.clone()).err(), refused);
+        assert_eq!(PreparedFrame::new(&plain).err(), refused);
+    }
 }
 
 /// The same bytes as into a slice, and nothing at all after a refusal.

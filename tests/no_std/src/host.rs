@@ -1,7 +1,9 @@
 //! The little that a program needs of Linux on x86-64 without libc: start, read, write, exit, and the memory functions
-//! that the compiler calls.
+//! that the compiler calls; and an allocator.
 
+use core::alloc::{GlobalAlloc, Layout};
 use core::arch::{asm, global_asm};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 // The stack is aligned to 16 bytes before the call.
 global_asm!(".globl _start", "_start:", "xor ebp, ebp", "and rsp, -16", "call {main}", "ud2", main = sym main);
@@ -82,3 +84,28 @@ unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, len: usize) -> i32 {
 unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, len: usize) -> i32 {
     unsafe { memcmp(a, b, len) }
 }
+
+/// Hands out its memory once, front to back, and then refuses.
+struct Once;
+
+const MEMORY: usize = 1 << 16;
+static mut ROOM: [u8; MEMORY] = [0; MEMORY];
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: each byte of the room is handed out at most once.
+unsafe impl GlobalAlloc for Once {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let len = layout.size().saturating_add(layout.align());
+        let start = TAKEN.fetch_add(len, Ordering::Relaxed);
+        if start.saturating_add(len) > MEMORY {
+            return core::ptr::null_mut();
+        }
+        let at = (&raw mut ROOM).cast::<u8>().wrapping_add(start);
+        at.wrapping_add(at.align_offset(layout.align()))
+    }
+
+    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
+}
+
+#[global_allocator]
+static ALLOCATOR: Once = Once;

@@ -10,7 +10,8 @@
 mod host;
 
 use wsframe::{
-    CloseCode, CloseFrame, Config, Decoder, Encoder, Event, Header, KeySource, Kind, Mask, Role, Rsv, Utf8Validator,
+    Assembler, CloseCode, CloseFrame, Config, Decoder, Encoder, Event, Header, Incoming, KeySource, Kind, Mask, Role,
+    Rsv, Utf8Validator,
 };
 
 unsafe extern "C" {
@@ -35,6 +36,11 @@ fn run() {
             *to = *from;
         }
         pieces(bytes);
+        messages(Role::Server, copy.get_mut(..len).unwrap_or_default());
+        messages(Role::Client, copy.get_mut(..len).unwrap_or_default());
+        for (to, from) in copy.iter_mut().zip(bytes.iter()) {
+            *to = *from;
+        }
         let server = Config::SERVER.max_message_len(1 << 20).max_fragments(3).allowed_rsv(Rsv::RSV1 | Rsv::RSV3);
         connection(Decoder::with_config(Role::Server, server), Encoder::server(), bytes);
         let keys = || host::random_key();
@@ -63,6 +69,27 @@ fn pieces(bytes: &[u8]) {
         host::write(close.encode(None).as_ref());
         host::write(code.meaning().as_bytes());
     }
+}
+
+/// Assembles what comes, in two pieces, with memory that runs out.
+fn messages(role: Role, input: &mut [u8]) {
+    let mut assembler = Assembler::new(role).keep(input.len());
+    let cut = input.first().map_or(0, |byte| usize::from(*byte)).min(input.len());
+    let (first, second) = input.split_at_mut(cut);
+    for piece in [first, second] {
+        let result = assembler.for_each(piece, |incoming| match incoming {
+            Incoming::Message(message) => {
+                host::write(message.text().unwrap_or_default().as_bytes());
+                host::write(message.payload());
+            }
+            Incoming::Ping(control) | Incoming::Pong(control) => host::write(control.payload()),
+            Incoming::Close(close) => host::write(close.reason().as_bytes()),
+        });
+        if let Err(error) = result {
+            host::write(&error.offset().to_le_bytes());
+        }
+    }
+    host::write(&[assembler.state() as u8]);
 }
 
 /// Decodes `input` and sends everything back, into an output of a size that the input chooses.
