@@ -7,7 +7,7 @@ extern crate alloc;
 extern crate std;
 
 /// The examples of the README are tests too.
-#[cfg(all(doctest, feature = "alloc"))]
+#[cfg(all(doctest, feature = "tokio-util"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
