@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release --example framed --features tokio-util [-- ADDRESS]`; ADDRESS is 127.0.0.1:9001 if none is given.
 
-use std::{env, io, time::Duration};
+use core::time::Duration;
+use std::{env, io};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::{Buf, BytesMut};

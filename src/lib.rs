@@ -62,8 +62,8 @@ pub use crate::utf8::{Utf8Error, Utf8Validator};
 pub use crate::violation::{Error, Violation};
 
 #[cfg(feature = "bytes")]
-#[doc = include_str!("codec.md")]
 pub mod codec {
+    #![doc = include_str!("codec.md")]
     #[cfg(feature = "tokio-util")]
     pub use crate::framed::{CodecError, MessageCodec};
     pub use crate::message::{Close, Message, Opaque};

@@ -66,13 +66,13 @@ impl Run {
     fn feed(&mut self, mut piece: &[u8], feeding: Feeding) {
         while !piece.is_empty() {
             match feeding {
-                Feeding::Apart => self.buffer = BytesMut::from(std::mem::take(&mut piece)),
+                Feeding::Apart => self.buffer = BytesMut::from(core::mem::take(&mut piece)),
                 Feeding::Room if self.buffer.capacity() > 0 => {
                     let (now, later) = piece.split_at(piece.len().min(self.buffer.capacity()));
                     self.buffer.put_slice(now);
                     piece = later;
                 }
-                _ => self.buffer.extend_from_slice(std::mem::take(&mut piece)),
+                _ => self.buffer.extend_from_slice(core::mem::take(&mut piece)),
             }
             loop {
                 match self.decoder.decode(&mut self.buffer) {

@@ -1,9 +1,9 @@
 //! `examples/framed.rs` as it is run from the README, with an independent client (tungstenite) and with raw bytes.
 
+use core::time::Duration;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, WebSocket, WebSocketConfig};

@@ -46,7 +46,7 @@ fn a_connection_moves_to_another_thread_between_two_bytes() {
             scope
                 .spawn(move || {
                     assembler
-                        .for_each(std::slice::from_mut(&mut piece), |incoming| {
+                        .for_each(core::slice::from_mut(&mut piece), |incoming| {
                             let Incoming::Message(message) = incoming else { panic!("{incoming:?}") };
                             messages.push(message.text().unwrap().to_owned());
                         })
