@@ -17,8 +17,9 @@ use crate::role::Role;
 use crate::send::PreparedFrame;
 use crate::violation::Error;
 
-/// The least room that a read finds, in bytes.
-const READ: usize = 8 * 1024;
+/// The room that a read finds in a buffer of which nobody holds a part, and the least that it finds in any other, in bytes: small
+/// messages that are kept must not keep a buffer each.
+const ROOM: (usize, usize) = (8 * 1024, 1024);
 
 /// Both directions of a connection, for `tokio_util::codec::Framed`: a stream and a sink of [`Message`]s (feature
 /// `tokio-util`).
@@ -93,8 +94,8 @@ impl<K> codec::Decoder for MessageCodec<K> {
     fn decode(&mut self, input: &mut BytesMut) -> Result<Option<Message>, CodecError> {
         let message = self.decoder.decode(input)?;
         // Behind the beginning of a message the decoder has left room.
-        if message.is_none() && !self.decoder.holds() && input.capacity() < READ {
-            input.reserve(READ);
+        if message.is_none() && !self.decoder.holds() && !input.try_reclaim(ROOM.0) && input.capacity() < ROOM.1 {
+            input.reserve(ROOM.0);
         }
         Ok(message)
     }

@@ -354,6 +354,32 @@ mod owned {
         }
     }
 
+    /// Messages that come one a read, and are kept.
+    #[cfg(feature = "tokio-util")]
+    #[test]
+    fn small_messages_do_not_keep_a_read_buffer_each() {
+        use tokio_util::codec::Decoder;
+
+        for len in [10, 100, 500] {
+            let mut kept = Vec::with_capacity(1000);
+            let mut buffer = BytesMut::with_capacity(8192);
+            let mut codec = wsframe::codec::MessageCodec::client(|| [0; 4]);
+            HELD.set(0);
+            for frame in frames(len, 1000).chunks(frames(len, 1).len()) {
+                assert_eq!(codec.decode(&mut buffer).unwrap(), None);
+                assert!(buffer.capacity() >= 1024);
+                buffer.put_slice(frame);
+                kept.extend(codec.decode(&mut buffer).unwrap());
+            }
+            let most = 2 * 1000 * (len + 4) + 16 * 1024;
+            assert!(HELD.get() as usize <= most, "{} bytes are held for 1000 messages of {len}", HELD.get());
+            // Of a buffer that is free again, all can be read into.
+            kept.clear();
+            assert_eq!(codec.decode(&mut buffer).unwrap(), None);
+            assert!(buffer.capacity() >= 8192);
+        }
+    }
+
     /// As the documentation says, on 64-bit targets.
     #[test]
     fn a_connection_is_small() {
