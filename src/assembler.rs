@@ -152,7 +152,11 @@ impl Assembler {
                     let incoming = match opcode {
                         Opcode::Ping => Incoming::Ping(Control::new(offset, payload)),
                         Opcode::Pong => Incoming::Pong(Control::new(offset, payload)),
-                        _ => Incoming::Close(Close::new(offset, payload)),
+                        _ => {
+                            // What is under way will not be completed.
+                            self.buffer = Vec::new();
+                            Incoming::Close(Close::new(offset, payload))
+                        }
                     };
                     return (rest, Ok(Some(incoming)));
                 }

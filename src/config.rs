@@ -34,7 +34,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// For a server on the open internet: what one client can make it hold is bounded by 16 MiB.
+    /// For a server on the open internet: a message that one client can make it hold is bounded by 16 MiB.
     pub const SERVER: Config =
         Config { max_frame_len: 16 * MIB, max_message_len: 16 * MIB, max_fragments: 65_536, allowed_rsv: Rsv::NONE };
 

@@ -27,9 +27,12 @@ const ROOM: (usize, usize) = (8 * 1024, 1024);
 /// The stream gives every message and control frame; it answers none by itself: send a Pong for a Ping, and
 /// [`Close::reply`](crate::codec::Close::reply) for a Close. It is cancel-safe: what has been read is kept in the `Framed`
 /// and in the codec, so dropping a future of `next` loses nothing. A violation is one [`CodecError::Violation`], after which the
-/// stream ends; the sink can still send its Close frame. If the transport ends inside a message, that is
+/// stream ends (fuse it if you poll it after that); the sink can still send its Close frame. If the transport ends inside a message, that is
 /// [`CodecError::ConnectionLost`]; if it ends between two without a Close, the stream just ends, and the application reports
 /// 1006 too.
+///
+/// A read buffer that is larger than [`MessageDecoder::keep`] says is given back when nothing is under way, a write buffer when
+/// the next message is sent.
 ///
 /// ```no_run
 /// use futures_util::{SinkExt, StreamExt};
@@ -61,9 +64,10 @@ impl MessageCodec<Unmasked> {
         MessageCodec::new(MessageDecoder::new(Role::Server), Encoder::server())
     }
 
-    /// For a server with these limits on what it receives.
+    /// For a server with these limits on what it receives, and these bits of extensions in both directions.
     pub fn server_with_config(config: Config) -> MessageCodec<Unmasked> {
-        MessageCodec::new(MessageDecoder::with_config(Role::Server, config), Encoder::server())
+        let sending = Config::CLIENT.allowed_rsv(config.allowed_rsv);
+        MessageCodec::new(MessageDecoder::with_config(Role::Server, config), Encoder::server_with_config(sending))
     }
 }
 
@@ -112,6 +116,7 @@ impl<K: KeySource> codec::Encoder<Message> for MessageCodec<K> {
     type Error = CodecError;
 
     fn encode(&mut self, message: Message, out: &mut BytesMut) -> Result<(), CodecError> {
+        self.decoder.give_back_sent(out, message.payload().len());
         Ok(self.encoder.put(out, &message)?)
     }
 }
@@ -120,6 +125,7 @@ impl codec::Encoder<PreparedFrame> for MessageCodec<Unmasked> {
     type Error = CodecError;
 
     fn encode(&mut self, frame: PreparedFrame, out: &mut BytesMut) -> Result<(), CodecError> {
+        self.decoder.give_back_sent(out, frame.as_bytes().len());
         out.extend_from_slice(&self.encoder.prepared(&frame)?);
         Ok(())
     }

@@ -10,6 +10,9 @@ use crate::opcode::{Kind, Opcode, Rsv};
 
 /// A whole message or control frame, which owns its payload and can be cloned without copying it.
 ///
+/// The payload of a received message is a part of the buffer that it was read into, and keeps all of that from being freed:
+/// what is to be stored for long, beside others that are dropped, is better copied out.
+///
 /// ```
 /// use wsframe::codec::Message;
 ///

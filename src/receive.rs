@@ -1,5 +1,6 @@
 //! A read buffer to owned messages: split off where they were received.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 
@@ -16,8 +17,16 @@ use crate::violation::Error;
 /// The most that a buffer keeps while nothing is under way, in bytes, if nothing else was said.
 const KEPT: usize = 64 * 1024;
 
-/// The least room for the next read behind the beginning of a message, and the most that the last read can make it, in bytes.
+/// The least room that is got for the next read behind the beginning of a message, and the most that the last read can make
+/// it, in bytes.
 const ROOM: (usize, usize) = (4 * 1024, 64 * 1024);
+
+/// Room that is left is used up to this many bytes, or as many as the last read: others may hold the messages before it, and
+/// with them all of the buffer.
+const LEAST: usize = 1024;
+
+/// So often, the room behind the message under way is left to a caller that does not read into it.
+const TRIES: u8 = 2;
 
 /// From here on, in bytes, moving the beginning of a message costs more than reading its end by itself.
 const HEAVY: usize = 16 * 1024;
@@ -64,8 +73,8 @@ pub struct MessageDecoder {
     last: usize,
     /// The most that the buffer keeps while nothing is under way, in bytes.
     kept: usize,
-    /// Whether a longer message was split off the buffer that is in use.
-    large: bool,
+    /// How often the message under way went on in another buffer than in the room behind it.
+    elsewhere: u8,
 }
 
 impl MessageDecoder {
@@ -85,12 +94,14 @@ impl MessageDecoder {
             dry: 0,
             last: 0,
             kept: KEPT,
-            large: false,
+            elsewhere: 0,
         }
     }
 
     /// The same, but an idle connection keeps a buffer of up to so many bytes instead of 64 KiB. A larger one is given back
     /// when all input was taken with no message under way.
+    ///
+    /// If that is less than the buffers that are read into, each read needs a new one, and so does each message that is kept.
     pub fn keep(mut self, bytes: usize) -> MessageDecoder {
         self.kept = bytes;
         self
@@ -143,7 +154,6 @@ impl MessageDecoder {
     /// A message of `len` bytes behind a header at the front of `from`.
     #[inline(always)]
     fn split_off(&mut self, from: &mut BytesMut, header_len: usize, len: usize, part: &Part) -> Message {
-        self.large |= len > self.kept;
         let payload = if len == 0 {
             from.advance(header_len);
             Bytes::new()
@@ -152,6 +162,10 @@ impl MessageDecoder {
             frame.advance(header_len);
             frame
         };
+        if len > self.kept && from.len() <= len {
+            // The large buffer goes with its message.
+            *from = BytesMut::from(&from[..]);
+        }
         Message::data(payload, part)
     }
 
@@ -196,7 +210,9 @@ impl MessageDecoder {
         let result = if self.len == 0 {
             self.machine.payload(piece, |pass| pass.in_place(&mut input[..len]))
         } else if apart {
-            self.held.reserve(len);
+            if self.held.capacity() - self.len < len {
+                self.grow(len.max(self.missing().min(self.len)));
+            }
             self.machine.payload(piece, |pass| pass.append_bytes(&input[..len], &mut self.held))
         } else {
             let unread = self.len + self.gap;
@@ -222,15 +238,12 @@ impl MessageDecoder {
         }
         let mut rest = mem::take(&mut self.held);
         let message = self.split_off(&mut rest, 0, self.len, &part);
-        rest.advance(self.gap);
-        self.last = self.len;
-        (self.len, self.gap) = (0, 0);
-        if input.is_empty() {
-            *input = rest;
-        } else if !rest.is_empty() {
-            rest.unsplit(mem::replace(input, BytesMut::new()));
+        if !apart {
+            rest.advance(self.gap);
             *input = rest;
         }
+        self.last = self.len;
+        (self.len, self.gap, self.elsewhere) = (0, 0, 0);
         Ok(Some(message))
     }
 
@@ -239,7 +252,10 @@ impl MessageDecoder {
     fn join(&mut self, input: &mut BytesMut) {
         match self.held.try_unsplit(mem::take(input)) {
             Ok(()) => {}
-            Err(other) if self.held.len() == self.len => *input = other,
+            Err(other) if self.held.len() == self.len => {
+                self.elsewhere = self.elsewhere.saturating_add(1);
+                *input = other;
+            }
             Err(other) => self.held.extend_from_slice(&other),
         }
     }
@@ -252,6 +268,10 @@ impl MessageDecoder {
         }
         self.controls.extend_from_slice(payload);
         let payload = if payload.is_empty() { Bytes::new() } else { self.controls.split().freeze() };
+        if opcode == Opcode::Close {
+            // What is under way will not be completed.
+            self.forget();
+        }
         Message::control(opcode, payload)
     }
 
@@ -266,43 +286,78 @@ impl MessageDecoder {
         let read = (self.position() - self.dry) as usize;
         self.dry = self.position();
         if self.len == 0 {
-            if self.large || self.kept < usize::MAX && input.try_reclaim(self.kept + 1) {
-                *input = BytesMut::new();
-                self.large = false;
-            }
-            return;
+            self.give_back(input);
+        } else if input.capacity() == 0 && self.elsewhere < TRIES {
+            self.make_room(read);
+            *input = self.held.split_off(self.len);
         }
-        if input.capacity() != 0 {
-            return;
+    }
+
+    /// Gives back an empty buffer if it is larger than what an idle connection keeps.
+    fn give_back(&self, buffer: &mut BytesMut) {
+        if self.kept < usize::MAX && buffer.try_reclaim(self.kept + 1) {
+            *buffer = BytesMut::new();
         }
-        let most = self.machine.most_message_len();
-        if self.large && most <= self.kept as u64 {
-            let mut fresh = BytesMut::with_capacity(self.len + ROOM.0);
-            fresh.extend_from_slice(&self.held);
-            self.held = fresh;
-            self.large = false;
+    }
+
+    /// Gives back the buffer of what was sent, if it is empty and larger than what an idle connection keeps, and so much is to
+    /// be written to it next.
+    #[cfg(feature = "tokio-util")]
+    pub(crate) fn give_back_sent(&self, buffer: &mut BytesMut, len: usize) {
+        if buffer.is_empty() && len <= self.kept {
+            self.give_back(buffer);
         }
-        let room = read.clamp(ROOM.0, ROOM.1);
-        let missing = usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(self.len);
+    }
+
+    /// Makes room behind the message so far, if there is not enough for another read of this length.
+    fn make_room(&mut self, read: usize) {
+        let (enough, room) = (read.clamp(LEAST, ROOM.1), read.clamp(ROOM.0, ROOM.1));
+        let missing = self.missing();
         // As long as little has come, it is moved to where all of the message may fit, if the buffer has such a place: a message
         // whose length is not known is taken to be as long as the last one.
         let expected =
             if self.machine.is_last_frame() { missing } else { missing.min(self.last.saturating_sub(self.len)) };
         if self.len <= ROOM.1 && self.held.try_reclaim(expected.saturating_add(room)) {
-            // It has.
-        } else if self.held.capacity() - self.len < if self.len < HEAVY { room } else { room.min(missing) } {
-            // Geometrically, but not above what may come; the buffer of a busy connection wraps around less often.
-            let bulk = if self.len < HEAVY { room } else { 3 * room };
-            self.held.reserve(bulk.max(missing.min(self.len).saturating_add(room)));
+            return;
         }
-        *input = self.held.split_off(self.len);
+        if self.held.capacity() - self.len < if self.len < HEAVY { enough } else { enough.min(missing) } {
+            // Geometrically, but not above what may come; the buffer of a busy connection wraps around less often.
+            let bulk = if self.len < HEAVY { 0 } else { 3 * room };
+            self.grow(bulk.max(missing.min(bulk.max(self.len)).saturating_add(room)));
+        }
+    }
+
+    /// Gets room for so many bytes behind the message so far. (`BytesMut::reserve` would at least double all of the buffer, with
+    /// what stands before the message.)
+    fn grow(&mut self, room: usize) {
+        if self.len < HEAVY {
+            let mut buffer = BytesMut::with_capacity(self.len + room);
+            buffer.extend_from_slice(&self.held);
+            self.held = buffer;
+        } else {
+            // The allocator can often extend what is large without copying it.
+            let mut buffer = Vec::from(mem::take(&mut self.held));
+            buffer.reserve_exact(room);
+            self.held = Bytes::from(buffer).into();
+        }
+    }
+
+    /// The most that can still come of the message under way, in bytes.
+    fn missing(&self) -> usize {
+        usize::try_from(self.machine.most_message_len()).unwrap_or(usize::MAX).saturating_sub(self.len)
+    }
+
+    /// Lets go of the message under way.
+    fn forget(&mut self) {
+        self.held = BytesMut::new();
+        (self.len, self.gap, self.elsewhere) = (0, 0, 0);
     }
 
     /// Lets go of everything.
     #[cold]
     fn refuse(&mut self, input: &mut BytesMut, error: Error) -> Error {
-        (self.held, *input) = (BytesMut::new(), BytesMut::new());
-        (self.len, self.gap) = (0, 0);
+        self.forget();
+        *input = BytesMut::new();
         error
     }
 }

@@ -11,6 +11,7 @@ struct Counting;
 
 thread_local! {
     static CALLS: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<usize> = const { Cell::new(0) };
     static HELD: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
 }
@@ -25,6 +26,7 @@ fn note(more: isize) {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         CALLS.set(CALLS.get() + 1);
+        BYTES.set(BYTES.get() + layout.size());
         note(layout.size() as isize);
         // SAFETY: as the caller's.
         unsafe { System.alloc(layout) }
@@ -38,6 +40,7 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         CALLS.set(CALLS.get() + 1);
+        BYTES.set(BYTES.get() + size);
         note(size as isize - layout.size() as isize);
         // SAFETY: as the caller's.
         unsafe { System.realloc(at, layout, size) }
@@ -230,7 +233,7 @@ mod owned {
     use wsframe::codec::{Message, MessageDecoder, PreparedFrame};
     use wsframe::{Config, Encoder, Role};
 
-    use super::{HELD, PEAK, count};
+    use super::{BYTES, HELD, PEAK, count};
 
     /// Binary messages of `len` bytes from a server.
     fn frames(len: usize, times: usize) -> Vec<u8> {
@@ -326,12 +329,127 @@ mod owned {
                 let message = decoder.decode(&mut buffer).unwrap();
                 assert_eq!(message.is_some(), came == stream.len());
                 let held = HELD.get() as usize;
-                let most = 2 * came + 5 * size.max(4096);
+                let most = (2 * came).min(len) + 4 * size.max(4096) + 100;
                 assert!(held <= most, "{held} bytes are held when {came} came in reads of {size}");
                 // While it grows, what it was is there too.
                 assert!(PEAK.get() as usize <= most + came, "{} bytes were held when {came} came", PEAK.get());
             }
         }
+    }
+
+    /// Whatever came before it in the same buffer.
+    #[test]
+    fn a_connection_holds_no_more_than_its_limit_and_a_few_reads() {
+        let limit = 1_000_000;
+        let stream = [frames(500_000, 1), frames(limit, 1), frames(900_000, 1), frames(limit, 2)].concat();
+        let mut decoder = MessageDecoder::with_config(Role::Client, Config::CLIENT.max_message_len(limit as u64));
+        for size in [1460, 8192, 65_536] {
+            HELD.set(0);
+            PEAK.set(0);
+            let mut buffer = BytesMut::with_capacity(size);
+            let mut rest = &stream[..];
+            let mut steady = 0;
+            while !rest.is_empty() {
+                // As a socket does: into the room that there is.
+                if buffer.capacity() == 0 {
+                    buffer.reserve(size);
+                }
+                let (now, later) = rest.split_at(rest.len().min(size).min(buffer.capacity()));
+                buffer.put_slice(now);
+                rest = later;
+                while decoder.decode(&mut buffer).unwrap().is_some() {}
+                steady = steady.max(HELD.get() as usize);
+            }
+            assert!(steady <= limit + 4 * size.max(4096) + 100, "{steady} bytes are held in reads of {size}");
+        }
+    }
+
+    /// The peer chooses where a read ends.
+    #[test]
+    fn small_messages_that_are_cut_do_not_keep_a_buffer_each() {
+        for (len, capacity) in [(1, 0), (10, 0), (10, 4096), (10, 8192), (100, 0), (1000, 0)] {
+            let stream = frames(len, 1000);
+            let mut kept = Vec::with_capacity(1000);
+            HELD.set(0);
+            let mut decoder = MessageDecoder::new(Role::Client);
+            let mut buffer = BytesMut::with_capacity(capacity);
+            let mut rest = &stream[..];
+            while !rest.is_empty() {
+                // Behind the header of the next message, or its first byte.
+                let frame = stream.len() / 1000;
+                let cut = if rest.len() == stream.len() { frame - len + usize::from(len > 1) } else { frame };
+                let (now, later) = rest.split_at(cut.min(rest.len()));
+                buffer.extend_from_slice(now);
+                rest = later;
+                while let Some(message) = decoder.decode(&mut buffer).unwrap() {
+                    kept.push(message);
+                }
+            }
+            assert_eq!(kept.len(), 1000);
+            let held = HELD.get() as usize;
+            // What counts the owners of a buffer is 40 bytes.
+            let most = 2 * stream.len() + 1000 * 40 + capacity + 8192;
+            assert!(held <= most, "{held} bytes are held for 1000 messages of {len}");
+        }
+    }
+
+    /// The room behind a message is of no use to a caller that gives a new buffer each time and keeps the old ones for a while:
+    /// what is gathered must not be copied at each read.
+    #[test]
+    fn work_is_linear_when_emptied_buffers_live_on() {
+        let stream = frames(200_000, 1);
+        let mut used = std::collections::VecDeque::new();
+        let mut decoder = MessageDecoder::new(Role::Client);
+        BYTES.set(0);
+        for piece in stream.chunks(100) {
+            let mut buffer = BytesMut::from(piece);
+            while decoder.decode(&mut buffer).unwrap().is_some() {}
+            used.push_back(buffer);
+            if used.len() > 3 {
+                used.pop_front();
+            }
+        }
+        assert!(BYTES.get() <= 8 * stream.len(), "{} bytes were allocated", BYTES.get());
+    }
+
+    #[test]
+    fn behind_a_close_nothing_is_held() {
+        HELD.set(0);
+        let mut decoder = MessageDecoder::new(Role::Client);
+        let mut buffer =
+            BytesMut::from(&[&b"\x02\x7f\0\0\0\0\0\x0f\x42\x40"[..], &[0; 1_000_000], b"\x88\x00rest"].concat()[..]);
+        assert!(matches!(decoder.decode(&mut buffer), Ok(Some(Message::Close(_)))));
+        assert_eq!(decoder.decode(&mut buffer), Ok(None));
+        assert!(HELD.get() <= 1000, "{} bytes are held", HELD.get());
+
+        let mut assembler = wsframe::Assembler::new(Role::Client);
+        HELD.set(0);
+        for piece in
+            [&mut b"\x02\x7f\0\0\0\0\0\x0f\x42\x40"[..].to_vec(), &mut vec![0; 1_000_000], &mut b"\x88\x00".to_vec()]
+        {
+            assembler.for_each(piece, |_| {}).unwrap();
+        }
+        assert!(HELD.get() <= 1000, "{} bytes are held", HELD.get());
+    }
+
+    #[cfg(feature = "tokio-util")]
+    #[test]
+    fn the_write_buffer_is_given_back_too() {
+        use tokio_util::codec::Encoder;
+
+        let mut codec = wsframe::codec::MessageCodec::server();
+        let mut out = BytesMut::with_capacity(8192);
+        for (len, most) in [(1_000_000, 1_100_000), (900_000, 1_100_000), (1, 65_536)] {
+            codec.encode(Message::from(vec![0; len]), &mut out).unwrap();
+            assert!(out.len() > len);
+            // It was sent.
+            out.clear();
+            assert!(out.capacity() <= most);
+        }
+        codec.encode(Message::from(vec![0; 1_000_000]), &mut out).unwrap();
+        out.clear();
+        codec.encode(PreparedFrame::new(&Message::from("small")).unwrap(), &mut out).unwrap();
+        assert!(out.capacity() <= 65_536);
     }
 
     #[test]

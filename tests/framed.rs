@@ -9,7 +9,7 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio_util::codec::{Framed, FramedRead};
 use wsframe::codec::{Close, CodecError, Message, MessageCodec, MessageDecoder, PreparedFrame};
-use wsframe::{CloseCode, CloseFrame, Config, Encoder, MaskKey, Misuse, Role, Unmasked, Violation};
+use wsframe::{CloseCode, CloseFrame, Config, Encoder, MaskKey, Misuse, Role, Rsv, Unmasked, Violation};
 
 type Server = Framed<DuplexStream, MessageCodec<Unmasked>>;
 
@@ -162,6 +162,17 @@ async fn parts_are_configured_by_their_owner() {
     peer.write_all(b"\x82\x85").await.unwrap();
     let error = server.next().await.unwrap().unwrap_err();
     assert_eq!(error.close_code(), Some(CloseCode::MESSAGE_TOO_BIG));
+
+    // An extension goes both ways.
+    let (ours, mut peer) = duplex(100);
+    let mut server = Framed::new(ours, MessageCodec::server_with_config(Config::SERVER.allowed_rsv(Rsv::RSV1)));
+    peer.write_all(b"\xc2\x81\0\0\0\0x").await.unwrap();
+    let opaque = server.next().await.unwrap().unwrap();
+    assert!(matches!(opaque, Message::Opaque(_)));
+    server.send(opaque).await.unwrap();
+    let mut answer = [0; 3];
+    peer.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"\xc2\x01x");
 
     let decoder = MessageDecoder::with_config(Role::Client, Config::CLIENT.max_message_len(4));
     let codec = MessageCodec::new(decoder, Encoder::client_with_config(keys, Config::SERVER.max_frame_len(1)));
