@@ -318,6 +318,26 @@ fn the_beginning_of_a_message_is_out_of_reach() {
     assert_eq!(decoder.decode(&mut buffer).unwrap().unwrap().text(), Some("ok!!"));
 }
 
+/// Behind a control frame there may be more in the decoder: what is added then comes after it, from any buffer.
+#[test]
+fn what_is_added_between_two_messages_comes_behind_what_was_there() {
+    for apart in [false, true] {
+        let mut decoder = MessageDecoder::new(Role::Client);
+        let mut buffer = BytesMut::from(&b"\x01\x02ab"[..]);
+        assert_eq!(decoder.decode(&mut buffer).unwrap(), None);
+        buffer.extend_from_slice(b"\x89\x00\x00\x02cd");
+        assert_eq!(decoder.decode(&mut buffer).unwrap(), Some(Message::Ping(Bytes::new())));
+        if apart {
+            buffer = BytesMut::from(&b"\x80\x02ef\x81\x01x"[..]);
+        } else {
+            buffer.extend_from_slice(b"\x80\x02ef\x81\x01x");
+        }
+        assert_eq!(decoder.decode(&mut buffer).unwrap(), Some(Message::from("abcdef")));
+        assert_eq!(decoder.decode(&mut buffer).unwrap(), Some(Message::from("x")));
+        assert_eq!(decoder.decode(&mut buffer).unwrap(), None);
+    }
+}
+
 #[test]
 fn opaque_messages_are_handed_over_as_they_are() {
     let config = Config::CLIENT.allowed_rsv(Rsv::RSV1);

@@ -155,3 +155,92 @@ fn what_is_shown_for_debugging_says_what_it_is() {
         })
         .unwrap();
 }
+
+#[test]
+fn a_header_that_breaks_a_rule_cannot_be_made() {
+    let header = |fin, rsv, opcode, len| Header::new(fin, rsv, opcode, None, len).unwrap_err();
+    assert_eq!(header(true, Rsv::RSV1, Opcode::Ping, 0), Violation::ReservedBits);
+    assert_eq!(header(true, Rsv::RSV1, Opcode::Continuation, 0), Violation::ReservedBits);
+    assert_eq!(header(false, Rsv::NONE, Opcode::Ping, 0), Violation::ControlFragmented);
+    assert_eq!(header(true, Rsv::NONE, Opcode::Pong, 126), Violation::ControlTooLong);
+    assert_eq!(header(true, Rsv::NONE, Opcode::Close, 1), Violation::CloseBodyOneByte);
+    assert_eq!(header(true, Rsv::NONE, Opcode::Binary, 1 << 63), Violation::LengthTopBitSet);
+    assert!(Header::new(true, Rsv::RSV1, Opcode::Text, None, (1 << 63) - 1).is_ok());
+}
+
+#[test]
+fn each_violation_says_what_decides_it_and_shows_an_example() {
+    for violation in Violation::ALL {
+        assert!(violation.deciding_byte().len() > 10, "{violation:?}");
+        assert!(!violation.example().is_empty(), "{violation:?}");
+    }
+    let refused = [0, 1004, 1016, 5000].map(|code| match CloseCode::new(code) {
+        Ok(code) => CloseFrame::new(code, "").unwrap_err().to_string(),
+        Err(error) => error.to_string(),
+    });
+    assert_eq!(refused.iter().collect::<HashSet<_>>().len(), 4, "{refused:?}");
+    assert_eq!(Sender::Server.to_string(), "the server");
+}
+
+#[test]
+fn a_close_is_answered_with_its_code_alone() {
+    let mut decoder = Decoder::new(Role::Client);
+    let Ok(Some(Event::Close(close))) = decoder.decode(&mut &mut b"\x88\x05\x03\xe9bye".to_vec()[..]) else { panic!() };
+    assert_eq!((close.offset(), Event::Close(close).offset()), (0, 0));
+    assert_eq!(close.reply(), CloseFrame::new(CloseCode::GOING_AWAY, "").unwrap());
+    assert_eq!(CloseFrame::parse(b"\x03\xe9bye").unwrap().reply(), close.reply());
+    assert_eq!(CloseFrame::EMPTY.reply(), CloseFrame::EMPTY);
+}
+
+#[test]
+fn a_piece_can_be_taken_out_with_the_lifetime_of_its_buffer() {
+    let mut buffer = *b"\x82\x03abc";
+    let payload = {
+        let mut decoder = Decoder::new(Role::Client);
+        let Ok(Some(Event::Data(data))) = decoder.decode(&mut &mut buffer[..]) else { panic!() };
+        data.into_payload()
+    };
+    payload[0] = b'A';
+    assert_eq!(payload, b"Abc");
+}
+
+#[cfg(feature = "bytes")]
+#[test]
+fn owned_messages_are_made_of_what_one_has() {
+    use bytes::Bytes;
+    use wsframe::codec::{Message, MessageDecoder};
+
+    let text = [Message::from("hi"), Message::from("hi".to_owned()), Message::from(bytestring::ByteString::from("hi"))];
+    let binary = [Message::from(b"hi".to_vec()), Message::from(Bytes::from_static(b"hi"))];
+    for message in text.iter().chain(&binary) {
+        assert_eq!((message.payload(), message.clone().into_payload()), (&b"hi"[..], Bytes::from_static(b"hi")));
+        assert_eq!(message.text().is_some(), text.contains(message));
+    }
+    let close = Message::from(CloseFrame::new(CloseCode::NORMAL, "bye").unwrap());
+    assert_eq!((close.payload(), close.clone().into_payload()), (&b"bye"[..], Bytes::from_static(b"bye")));
+    assert_eq!(Message::Ping(Bytes::from_static(b"p")).into_payload(), "p");
+    let shown = format!("{:?}", MessageDecoder::new(Role::Client));
+    assert!(shown.contains("position: 0") && shown.contains("gathered: 0"), "{shown}");
+}
+
+#[cfg(feature = "tokio-util")]
+#[test]
+fn what_ends_a_framed_connection_says_why() {
+    use wsframe::codec::{CodecError, MessageCodec};
+
+    let violation = Decoder::new(Role::Server).for_each(&mut [0x81, 0x00], |_| {}).unwrap_err();
+    let errors = [
+        CodecError::from(violation),
+        CodecError::from(Encoder::server().ping(&mut [], &[0; 126]).unwrap_err()),
+        CodecError::ConnectionLost,
+        CodecError::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
+    ];
+    let words: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert!(words[0].contains("not masked") && words[1].contains("125") && words[2].contains("1006"), "{words:?}");
+    assert!(words[3].contains("reset"), "{words:?}");
+    let causes = errors.each_ref().map(|error| error.source().is_some());
+    assert_eq!(causes, [true, true, false, true]);
+    let codes = errors.each_ref().map(|error| error.close_code().map(CloseCode::get));
+    assert_eq!(codes, [Some(1002), None, Some(1006), Some(1006)]);
+    assert!(format!("{:?}", MessageCodec::server()).contains("encoder"));
+}
