@@ -393,6 +393,27 @@ mod owned {
         }
     }
 
+    #[test]
+    fn what_comes_behind_a_large_message_does_not_keep_its_buffer() {
+        let small = frames(2, 1);
+        // A whole message, and the beginning of one that never ends.
+        for behind in [&small[..], b"\x02\x01x"] {
+            let stream = [&frames(1_000_000, 1), behind].concat();
+            HELD.set(0);
+            let mut decoder = MessageDecoder::new(Role::Client);
+            let mut kept = None;
+            let mut buffer = BytesMut::new();
+            for piece in stream.chunks(65_536) {
+                buffer.extend_from_slice(piece);
+                while let Some(message) = decoder.decode(&mut buffer).unwrap() {
+                    kept = Some(message);
+                }
+            }
+            assert!(kept.take_if(|message| message.payload().len() > 2).is_some() == (behind != small));
+            assert!(HELD.get() <= 2 * 65_536, "{} bytes are held", HELD.get());
+        }
+    }
+
     /// The room behind a message is of no use to a caller that gives a new buffer each time and keeps the old ones for a while:
     /// what is gathered must not be copied at each read.
     #[test]
