@@ -18,11 +18,8 @@ impl Output for BytesMut {
         self.reserve(len);
         let header = header();
         self.extend_from_slice(header.encode().as_ref());
-        match header.mask_key() {
-            // Without text there is nothing to refuse.
-            Some(key) => _ = Pass { key: Some(key), text: None }.append_bytes(payload, self),
-            None => self.extend_from_slice(payload),
-        }
+        // There is room, and without text there is nothing to refuse.
+        _ = Pass { key: header.mask_key(), text: None }.append_bytes(payload, self);
         Ok(())
     }
 }
