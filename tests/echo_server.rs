@@ -1,13 +1,28 @@
-//! `examples/framed.rs` as it is run from the README, with an independent client (tungstenite) and with raw bytes.
+//! `examples/framed.rs`, with an independent client (tungstenite) and with raw bytes.
 
 use core::time::Duration;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, WebSocket, WebSocketConfig};
 use tungstenite::{Bytes, Message};
+
+/// The program, built now if need be: with the features of the README's test command, so that nothing else is built anew.
+static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let test = std::env::current_exe().unwrap();
+    let target = test.ancestors().nth(3).unwrap();
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "-q", "--workspace", "--all-features", "--example", "framed", "--target-dir"])
+        .arg(target)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    target.join("debug/examples/framed")
+});
 
 /// The example, on a port that was free.
 struct Server {
@@ -17,11 +32,7 @@ struct Server {
 
 impl Server {
     fn start() -> Server {
-        let mut process = Command::new(env!("CARGO"))
-            .args(["run", "-q", "--example", "framed", "--features", "tokio-util", "--", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut process = Command::new(&*EXAMPLE).arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim_end().strip_prefix("listening on ws://").expect("it prints its address").to_owned();
