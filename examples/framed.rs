@@ -2,8 +2,9 @@
 //!
 //! `cargo run --release --example framed --features tokio-util [-- ADDRESS]`; ADDRESS is 127.0.0.1:9001 if none is given.
 
+use core::error::Error;
 use core::time::Duration;
-use std::{env, io};
+use std::{env, io, process};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::{Buf, BytesMut};
@@ -18,7 +19,10 @@ use wsframe::codec::{CodecError, Message, MessageCodec};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
-    let listener = TcpListener::bind(address).await?;
+    let listener = TcpListener::bind(&address).await.unwrap_or_else(|error| {
+        eprintln!("cannot listen on {address}: {error}; give an address such as 127.0.0.1:9001");
+        process::exit(2)
+    });
     println!("listening on ws://{}", listener.local_addr()?);
     loop {
         // When there are no file descriptors left, others will close theirs.
@@ -31,10 +35,10 @@ async fn main() -> io::Result<()> {
 }
 
 /// One connection, from its opening handshake to its end.
-async fn serve(socket: TcpStream) -> Result<(), CodecError> {
+async fn serve(socket: TcpStream) -> Result<(), Box<dyn Error + Send + Sync>> {
     socket.set_nodelay(true)?;
     let mut parts = FramedParts::new::<Message>(socket, MessageCodec::server());
-    parts.read_buf = timeout(Duration::from_secs(10), handshake(&mut parts.io)).await.map_err(io::Error::from)??;
+    parts.read_buf = timeout(Duration::from_secs(10), handshake(&mut parts.io)).await??;
     let mut connection = Framed::from_parts(parts);
     let close = loop {
         match connection.next().await.unwrap_or(Err(CodecError::ConnectionLost)) {
@@ -43,7 +47,7 @@ async fn serve(socket: TcpStream) -> Result<(), CodecError> {
             Ok(Message::Close(close)) => break close.reply(),
             Ok(message) => connection.send(message).await?,
             Err(CodecError::Violation(error)) => break error.violation().close_frame().into(),
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     };
     connection.send(Message::Close(close)).await?;

@@ -25,11 +25,16 @@ const ROOM: (usize, usize) = (8 * 1024, 1024);
 /// `tokio-util`).
 ///
 /// The stream gives every message and control frame; it answers none by itself: send a Pong for a Ping, and
-/// [`Close::reply`](crate::codec::Close::reply) for a Close. It is cancel-safe: what has been read is kept in the `Framed`
+/// [`Close::reply`](crate::codec::Close::reply) for a Close, then leave the loop: behind a Close, the stream ends only when the
+/// peer closes the transport, and a client waits for the server to do that (RFC 6455 §7.1.1). It is cancel-safe: what has been read is kept in the `Framed`
 /// and in the codec, so dropping a future of `next` loses nothing. A violation is one [`CodecError::Violation`], after which the
 /// stream ends (fuse it if you poll it after that); the sink can still send its Close frame. If the transport ends inside a message, that is
 /// [`CodecError::ConnectionLost`]; if it ends between two without a Close, the stream just ends, and the application reports
 /// 1006 too.
+///
+/// A server's `Framed` is a sink of two types, [`Message`] and [`PreparedFrame`]. `send` and `feed` infer which; `flush`, `close`
+/// and `FramedParts::new` have to be told: `SinkExt::<Message>::flush(&mut connection)`, `FramedParts::new::<Message>(..)`. The
+/// sink half of `StreamExt::split` takes one of the two: to send both, keep the `Framed` whole and `select!`.
 ///
 /// A read buffer that is larger than [`MessageDecoder::keep`] says is given back when nothing is under way, a write buffer when
 /// the next message is sent.

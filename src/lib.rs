@@ -69,4 +69,8 @@ pub mod codec {
     pub use crate::message::{Close, Message, Opaque};
     pub use crate::receive::MessageDecoder;
     pub use crate::send::PreparedFrame;
+    #[doc(no_inline)]
+    pub use bytes::{Bytes, BytesMut};
+    #[doc(no_inline)]
+    pub use bytestring::ByteString;
 }

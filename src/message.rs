@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use crate::close::CloseCode;
+use crate::close::{CloseCode, CloseCodeError};
 use crate::close_frame::CloseFrame;
 use crate::machine::Part;
 use crate::opcode::{Kind, Opcode, Rsv};
@@ -29,7 +29,8 @@ pub enum Message {
     Ping(Bytes),
     /// A Pong, with at most 125 bytes.
     Pong(Bytes),
-    /// A Close: answer it with [`Close::reply`], unless one was sent, then close the connection (§5.5.1).
+    /// A Close: answer it with [`Close::reply`], unless one was sent, then stop reading and close the connection (§5.5.1):
+    /// nothing comes behind it.
     Close(Close),
     /// A message whose first frame carried a bit of an extension. Comes only where [`Config::allowed_rsv`] lets it.
     ///
@@ -56,6 +57,14 @@ pub struct Close {
 }
 
 impl Close {
+    /// A code and a reason, cut as by [`CloseFrame::new`]. (`Close::default()` has neither.)
+    ///
+    /// # Errors
+    /// [`CloseCodeError::NotOnWire`] for 1004, 1005, 1006 and 1015.
+    pub fn new(code: CloseCode, reason: &str) -> Result<Close, CloseCodeError> {
+        CloseFrame::new(code, reason).map(Close::from)
+    }
+
     /// The code; `None` for an empty body, which an endpoint reports to its application as 1005.
     pub const fn code(&self) -> Option<CloseCode> {
         self.code

@@ -444,6 +444,8 @@ fn messages_are_sent_as_they_were_received() {
     let Message::Close(close) = &messages[4] else { unreachable!() };
     assert_eq!((close.reply().code(), close.reply().reason()), (Some(CloseCode::NORMAL), ""));
     assert_eq!(Close::default().as_frame(), CloseFrame::EMPTY);
+    assert_eq!(Close::new(CloseCode::NORMAL, "done").map(Message::Close).as_ref(), Ok(&messages[4]));
+    assert!(Close::new(CloseCode::ABNORMAL_CLOSURE, "").is_err());
 }
 
 #[test]

@@ -106,6 +106,17 @@ fn an_independent_client_gets_back_what_it_sent() {
 }
 
 #[test]
+fn an_address_that_cannot_be_listened_on_is_named() {
+    let server = Server::start();
+    for address in [&server.address, "nowhere"] {
+        let output = Command::new(&*EXAMPLE).arg(address).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(address) && error.lines().count() == 1, "{error}");
+    }
+}
+
+#[test]
 fn many_connections_are_served_on_one_thread() {
     let server = Server::start();
     let mut clients: Vec<_> = (0..200).map(|_| server.client()).collect();
