@@ -4,6 +4,8 @@
 use std::sync::Barrier;
 use std::thread;
 
+#[cfg(feature = "bytes")]
+use wsframe::Encoder;
 use wsframe::{Assembler, Decoder, Incoming, Role};
 
 const THREADS: usize = 8;
@@ -58,4 +60,35 @@ fn a_connection_moves_to_another_thread_between_two_bytes() {
         });
     }
     assert_eq!(messages, ["Grüße ".repeat(150)]);
+}
+
+/// The buffer that they share is read into again while they are looked at and dropped elsewhere.
+#[cfg(feature = "bytes")]
+#[test]
+fn owned_messages_are_dropped_on_other_threads_while_the_decoder_reads_on() {
+    use wsframe::codec::{BytesMut, Message, MessageDecoder};
+
+    let mut stream = BytesMut::new();
+    let mut encoder = Encoder::client(|| [1, 2, 3, 4]);
+    let texts: Vec<String> = (0..500).map(|i| format!("{i} ").repeat(i % 60)).collect();
+    for text in &texts {
+        encoder.put_text(&mut stream, text).unwrap();
+    }
+    let (mut decoder, mut buffer, mut count) = (MessageDecoder::new(Role::Server), BytesMut::new(), 0);
+    let mut threads = Vec::new();
+    for piece in stream.chunks(777) {
+        buffer.extend_from_slice(piece);
+        let mut messages: Vec<(String, Message)> = Vec::new();
+        while let Some(message) = decoder.decode(&mut buffer).unwrap() {
+            messages.push((texts[count].clone(), message));
+            count += 1;
+        }
+        threads.push(thread::spawn(move || {
+            for (text, message) in messages {
+                assert_eq!(message.text(), Some(&*text));
+            }
+        }));
+    }
+    assert_eq!(count, texts.len());
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
