@@ -298,11 +298,11 @@ impl<K: KeySource> Encoder<K> {
 
     /// The header, if its frame may be sent now, but for its text.
     #[inline]
-    pub(crate) fn check(&self, header: Result<Header, Violation>) -> Result<Header, Misuse> {
+    pub(crate) fn check(&self, header: Result<Header, impl Into<Misuse>>) -> Result<Header, Misuse> {
         if self.closed {
             return Err(Misuse::Closed);
         }
-        let header = header?;
+        let header = header.map_err(Into::into)?;
         if !self.allowed_rsv.contains(header.rsv()) {
             return Err(Violation::ReservedBits.into());
         }

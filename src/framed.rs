@@ -26,11 +26,13 @@ const ROOM: (usize, usize) = (8 * 1024, 1024);
 ///
 /// The stream gives every message and control frame; it answers none by itself: send a Pong for a Ping, and
 /// [`Close::reply`](crate::codec::Close::reply) for a Close, then leave the loop: behind a Close, the stream ends only when the
-/// peer closes the transport, and a client waits for the server to do that (RFC 6455 §7.1.1). It is cancel-safe: what has been read is kept in the `Framed`
-/// and in the codec, so dropping a future of `next` loses nothing. A violation is one [`CodecError::Violation`], after which the
-/// stream ends (fuse it if you poll it after that); the sink can still send its Close frame. If the transport ends inside a message, that is
-/// [`CodecError::ConnectionLost`]; if it ends between two without a Close, the stream just ends, and the application reports
-/// 1006 too.
+/// peer closes the transport, and a client waits for the server to do that (RFC 6455 §7.1.1). [The page of the
+/// module](crate::codec#a-server-on-tokio) has such loops.
+///
+/// It is cancel-safe: what has been read is kept in the `Framed` and in the codec, so dropping a future of `next` loses
+/// nothing. A violation is one [`CodecError::Violation`], after which the stream ends (fuse it if you poll it after that); the
+/// sink can still send its Close frame. If the transport ends inside a message, that is [`CodecError::ConnectionLost`]; if it
+/// ends between two without a Close, the stream just ends, and the application reports 1006 too.
 ///
 /// A server's `Framed` is a sink of two types, [`Message`] and [`PreparedFrame`]. `send` and `feed` infer which; `flush`, `close`
 /// and `FramedParts::new` have to be told: `SinkExt::<Message>::flush(&mut connection)`, `FramedParts::new::<Message>(..)`. The
@@ -38,26 +40,6 @@ const ROOM: (usize, usize) = (8 * 1024, 1024);
 ///
 /// A read buffer that is larger than [`MessageDecoder::keep`] says is given back when nothing is under way, a write buffer when
 /// the next message is sent.
-///
-/// ```no_run
-/// use futures_util::{SinkExt, StreamExt};
-/// use tokio_util::codec::Framed;
-/// use wsframe::codec::{Message, MessageCodec};
-///
-/// # async fn serve(socket: tokio::net::TcpStream) -> Result<(), wsframe::codec::CodecError> {
-/// // Behind the opening handshake:
-/// let mut connection = Framed::new(socket, MessageCodec::server());
-/// while let Some(message) = connection.next().await {
-///     match message? {
-///         Message::Ping(payload) => connection.send(Message::Pong(payload)).await?,
-///         Message::Close(close) => return connection.send(Message::Close(close.reply())).await,
-///         Message::Pong(_) => {}
-///         message => connection.send(message).await?,
-///     }
-/// }
-/// # Ok(())
-/// # }
-/// ```
 pub struct MessageCodec<K> {
     decoder: MessageDecoder,
     encoder: Encoder<K>,
@@ -121,7 +103,7 @@ impl<K: KeySource> codec::Encoder<Message> for MessageCodec<K> {
     type Error = CodecError;
 
     fn encode(&mut self, message: Message, out: &mut BytesMut) -> Result<(), CodecError> {
-        self.decoder.give_back_sent(out, message.payload().len());
+        self.decoder.give_back(out, message.payload().len());
         Ok(self.encoder.put(out, &message)?)
     }
 }
@@ -130,7 +112,7 @@ impl codec::Encoder<PreparedFrame> for MessageCodec<Unmasked> {
     type Error = CodecError;
 
     fn encode(&mut self, frame: PreparedFrame, out: &mut BytesMut) -> Result<(), CodecError> {
-        self.decoder.give_back_sent(out, frame.as_bytes().len());
+        self.decoder.give_back(out, frame.as_bytes().len());
         out.extend_from_slice(&self.encoder.prepared(&frame)?);
         Ok(())
     }

@@ -286,26 +286,18 @@ impl MessageDecoder {
         let read = (self.position() - self.dry) as usize;
         self.dry = self.position();
         if self.len == 0 {
-            self.give_back(input);
+            self.give_back(input, 0);
         } else if input.capacity() == 0 && self.elsewhere < TRIES {
             self.make_room(read);
             *input = self.held.split_off(self.len);
         }
     }
 
-    /// Gives back an empty buffer if it is larger than what an idle connection keeps.
-    fn give_back(&self, buffer: &mut BytesMut) {
-        if self.kept < usize::MAX && buffer.try_reclaim(self.kept + 1) {
+    /// Gives back a buffer that is empty and larger than what an idle connection keeps, unless that is needed for the `next` bytes.
+    pub(crate) fn give_back(&self, buffer: &mut BytesMut, next: usize) {
+        let needed = !buffer.is_empty() || next > self.kept;
+        if !needed && self.kept < usize::MAX && buffer.try_reclaim(self.kept + 1) {
             *buffer = BytesMut::new();
-        }
-    }
-
-    /// Gives back the buffer of what was sent, if it is empty and larger than what an idle connection keeps, and so much is to
-    /// be written to it next.
-    #[cfg(feature = "tokio-util")]
-    pub(crate) fn give_back_sent(&self, buffer: &mut BytesMut, len: usize) {
-        if buffer.is_empty() && len <= self.kept {
-            self.give_back(buffer);
         }
     }
 
@@ -320,9 +312,10 @@ impl MessageDecoder {
         if self.len <= ROOM.1 && self.held.try_reclaim(expected.saturating_add(room)) {
             return;
         }
-        if self.held.capacity() - self.len < if self.len < HEAVY { enough } else { enough.min(missing) } {
-            // Geometrically, but not above what may come; the buffer of a busy connection wraps around less often.
-            let bulk = if self.len < HEAVY { 0 } else { 3 * room };
+        // The buffer of a busy connection wraps around less often if it is larger.
+        let (enough, bulk) = if self.len < HEAVY { (enough, 0) } else { (enough.min(missing), 3 * room) };
+        if self.held.capacity() - self.len < enough {
+            // Geometrically, but not above what may come.
             self.grow(bulk.max(missing.min(bulk.max(self.len)).saturating_add(room)));
         }
     }

@@ -141,7 +141,7 @@ impl Encoder<Unmasked> {
     /// # Errors
     /// [`Misuse`], when the peer would refuse it now.
     pub fn prepared(&mut self, frame: &PreparedFrame) -> Result<Bytes, Misuse> {
-        self.check(Ok(frame.header))?;
+        self.check(Ok::<_, Misuse>(frame.header))?;
         Ok(frame.bytes.clone())
     }
 }
@@ -171,9 +171,6 @@ impl PreparedFrame {
     /// # Errors
     /// [`Misuse`], for a Ping or Pong of more than 125 bytes, and for a Close.
     pub fn new(message: &Message) -> Result<PreparedFrame, Misuse> {
-        if matches!(message, Message::Close(_)) {
-            return Err(Misuse::Closed);
-        }
         let (header, payload) = (header_of(message)?, message.payload());
         let mut bytes = BytesMut::with_capacity(header.encoded_len() + payload.len());
         bytes.extend_from_slice(header.encode().as_ref());
@@ -187,22 +184,22 @@ impl PreparedFrame {
     }
 }
 
-/// The header of a message in one frame that is not masked.
-fn header_of(message: &Message) -> Result<Header, Violation> {
+/// The header of a message in one frame that is not masked. Not of a Close: it changes the encoder that sends it.
+fn header_of(message: &Message) -> Result<Header, Misuse> {
     let (opcode, rsv, len) = match message {
         Message::Text(text) => (Opcode::Text, Rsv::NONE, text.len()),
         Message::Binary(payload) => (Opcode::Binary, Rsv::NONE, payload.len()),
         Message::Ping(payload) => (Opcode::Ping, Rsv::NONE, payload.len()),
         Message::Pong(payload) => (Opcode::Pong, Rsv::NONE, payload.len()),
-        Message::Close(close) => (Opcode::Close, Rsv::NONE, close.as_frame().body_len().into()),
+        Message::Close(_) => return Err(Misuse::Closed),
         Message::Opaque(opaque) => {
             // Without a bit of an extension it is plain text to the peer.
             let is_text = opaque.kind == Kind::Text && opaque.rsv.is_empty();
             if is_text && core::str::from_utf8(&opaque.payload).is_err() {
-                return Err(Violation::TextNotUtf8);
+                return Err(Violation::TextNotUtf8.into());
             }
             (opaque.kind.opcode(), opaque.rsv, opaque.payload.len())
         }
     };
-    Header::new(true, rsv, opcode, None, len as u64)
+    Ok(Header::new(true, rsv, opcode, None, len as u64)?)
 }

@@ -32,6 +32,17 @@ fn the_number_of_vectors_is_right() {
     assert!(readme().contains(&format!("the {records} streams of")), "there are {records} vectors");
 }
 
+#[test]
+fn the_table_of_decoders_is_that_of_the_crate_page() {
+    let table = |text: &str| {
+        let lines = text.lines().skip_while(|line| !line.ends_with("# Which one to use")).skip(2);
+        lines.take_while(|line| line.starts_with('|')).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.md")).unwrap();
+    assert_eq!(table(&readme()), table(&page));
+    assert!(table(&page).len() > 10);
+}
+
 /// The defaults that the README and the documentation of `Config` state.
 #[test]
 fn the_default_limits_are_those_that_are_documented() {
