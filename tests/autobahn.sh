@@ -14,7 +14,10 @@ fi
 cargo build --release --example framed --features tokio-util
 target/release/examples/framed 127.0.0.1:0 >"$out/address" &
 trap 'kill $!' EXIT
-until [ -s "$out/address" ]; do sleep 0.1; done
+until [ -s "$out/address" ]; do
+    kill -0 $! # It is still there.
+    sleep 0.1
+done
 read -r _ _ url <"$out/address"
 
 includes=()

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::slice::Chunks;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{BufMut, BytesMut};
@@ -24,6 +25,18 @@ struct Shared {
     left: Cell<usize>,
     scratch: RefCell<Vec<u8>>,
     written: RefCell<Vec<u8>>,
+}
+
+impl Shared {
+    /// The next bytes: at most one read and at most `most`, in the steps in which they are to be copied; and how many that are.
+    #[inline]
+    fn take(&self, most: usize) -> (Chunks<'_, u8>, usize) {
+        let at = self.at.get();
+        let len = self.read_len.min(most).min(self.left.get()).min(self.wire.len() - at);
+        self.at.set(if at + len == self.wire.len() { 0 } else { at + len });
+        self.left.set(self.left.get() - len);
+        (self.wire[at..at + len].chunks(STEP), len)
+    }
 }
 
 /// A connection's socket. Clones are the same socket.
@@ -56,14 +69,8 @@ impl Feed {
     /// Copies the next bytes into `into`: at most one read, and 0 if there is nothing for now.
     #[inline]
     pub fn read(&self, into: &mut [u8]) -> usize {
-        let shared = &*self.0;
-        let at = shared.at.get();
-        let len = shared.read_len.min(into.len()).min(shared.left.get()).min(shared.wire.len() - at);
-        for (to, from) in into[..len].chunks_mut(STEP).zip(shared.wire[at..at + len].chunks(STEP)) {
-            to.copy_from_slice(from);
-        }
-        shared.at.set(if at + len == shared.wire.len() { 0 } else { at + len });
-        shared.left.set(shared.left.get() - len);
+        let (steps, len) = self.0.take(into.len());
+        into[..len].chunks_mut(STEP).zip(steps).for_each(|(to, from)| to.copy_from_slice(from));
         len
     }
 
@@ -71,12 +78,8 @@ impl Feed {
     #[inline]
     pub fn read_onto(&self, buffer: &mut BytesMut) -> usize {
         buffer.reserve(self.0.read_len);
-        let shared = &*self.0;
-        let at = shared.at.get();
-        let len = shared.read_len.min(shared.left.get()).min(shared.wire.len() - at);
-        shared.wire[at..at + len].chunks(STEP).for_each(|bytes| buffer.put_slice(bytes));
-        shared.at.set(if at + len == shared.wire.len() { 0 } else { at + len });
-        shared.left.set(shared.left.get() - len);
+        let (steps, len) = self.0.take(usize::MAX);
+        steps.for_each(|bytes| buffer.put_slice(bytes));
         len
     }
 
@@ -138,15 +141,11 @@ impl io::Write for Feed {
 impl tokio::io::AsyncRead for Feed {
     #[inline]
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let shared = &*self.0;
-        let at = shared.at.get();
-        let len = shared.read_len.min(into.remaining()).min(shared.left.get()).min(shared.wire.len() - at);
+        let (steps, len) = self.0.take(into.remaining());
         if len == 0 {
             return Poll::Pending;
         }
-        shared.wire[at..at + len].chunks(STEP).for_each(|bytes| into.put_slice(bytes));
-        shared.at.set(if at + len == shared.wire.len() { 0 } else { at + len });
-        shared.left.set(shared.left.get() - len);
+        steps.for_each(|bytes| into.put_slice(bytes));
         Poll::Ready(Ok(()))
     }
 }

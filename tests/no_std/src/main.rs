@@ -32,20 +32,22 @@ fn run() {
         let Some(bytes) = input.get_mut(..len).filter(|bytes| !bytes.is_empty()) else { return };
         #[cfg(feature = "reachable-panic")]
         host::write(&[bytes[bytes[0] as usize]]);
-        for (to, from) in copy.iter_mut().zip(bytes.iter()) {
-            *to = *from;
-        }
         pieces(bytes);
-        messages(Role::Server, copy.get_mut(..len).unwrap_or_default());
-        messages(Role::Client, copy.get_mut(..len).unwrap_or_default());
-        for (to, from) in copy.iter_mut().zip(bytes.iter()) {
-            *to = *from;
-        }
+        messages(Role::Server, copied(bytes, &mut copy));
+        messages(Role::Client, copied(bytes, &mut copy));
+        let keys = || host::random_key();
+        connection(Decoder::new(Role::Client), Encoder::client(keys), copied(bytes, &mut copy));
         let server = Config::SERVER.max_message_len(1 << 20).max_fragments(3).allowed_rsv(Rsv::RSV1 | Rsv::RSV3);
         connection(Decoder::with_config(Role::Server, server), Encoder::server(), bytes);
-        let keys = || host::random_key();
-        connection(Decoder::new(Role::Client), Encoder::client(keys), copy.get_mut(..len).unwrap_or_default());
     }
+}
+
+/// The bytes again, at the front of `copy`: what decodes them changes them.
+fn copied<'a>(bytes: &[u8], copy: &'a mut [u8]) -> &'a mut [u8] {
+    for (to, from) in copy.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    copy.get_mut(..bytes.len()).unwrap_or_default()
 }
 
 /// What can be used apart from a connection.
