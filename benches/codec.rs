@@ -4,7 +4,8 @@
 use core::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use wsframe::{Assembler, Decoder, Encoder, Kind, Role, Rsv};
+use wsframe::{Assembler, Decoder, Encoder, Frame, MessageKind, Role};
+use wsframe_dev::{Rng, push_frame};
 
 const READ: usize = 64 * 1024;
 
@@ -38,36 +39,18 @@ struct Stream {
     role: Role,
     bytes: Vec<u8>,
     frames: u64,
-    key: u32,
+    keys: Rng,
 }
 
 impl Stream {
     fn new(role: Role) -> Stream {
-        Stream { role, bytes: Vec::new(), frames: 0, key: 0x9e37_79b9 }
+        Stream { role, bytes: Vec::new(), frames: 0, keys: Rng(1) }
     }
 
     fn push(&mut self, first: u8, payload: &[u8]) {
         self.frames += 1;
-        self.bytes.push(first);
-        let masked = if self.role == Role::Server { 0x80 } else { 0 };
-        match payload.len() {
-            len @ 0..126 => self.bytes.push(masked | len as u8),
-            len @ 126..0x1_0000 => {
-                self.bytes.push(masked | 126);
-                self.bytes.extend((len as u16).to_be_bytes());
-            }
-            len => {
-                self.bytes.push(masked | 127);
-                self.bytes.extend((len as u64).to_be_bytes());
-            }
-        }
-        if masked == 0 {
-            return self.bytes.extend(payload);
-        }
-        self.key = self.key.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let key = self.key.to_le_bytes();
-        self.bytes.extend(key);
-        self.bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+        let key = (self.role == Role::Server).then(|| self.keys.key());
+        push_frame(&mut self.bytes, first, key, payload);
     }
 
     /// Such messages, at least one, until the stream has so many bytes.
@@ -96,22 +79,18 @@ fn assemble(stream: &Stream, read: usize, buffer: &mut [u8]) {
     for bytes in stream.bytes.chunks(read) {
         let buffer = &mut buffer[..bytes.len()];
         buffer.copy_from_slice(bytes);
-        assembler.for_each(buffer, |incoming| _ = black_box(incoming)).unwrap();
+        assembler.for_each(buffer, |event| _ = black_box(event)).unwrap();
     }
 }
 
-/// Owned messages, out of a buffer of its own.
+/// Owned messages, out of a buffer of the decoder's own.
 #[cfg(feature = "bytes")]
 fn own(stream: &Stream, read: usize, _: &mut [u8]) {
-    use bytes::{BufMut, BytesMut};
-    let mut decoder = wsframe::codec::MessageDecoder::new(stream.role).keep(1 << 22);
-    let mut buffer = BytesMut::new();
+    use wsframe::codec::{BufMut, MessageDecoder};
+    let mut decoder = MessageDecoder::new(stream.role).with_read_size(READ).with_max_idle_buffer(1 << 22);
     for bytes in stream.bytes.chunks(read) {
-        buffer.reserve(read);
-        buffer.put_slice(bytes);
-        while let Some(message) = decoder.decode(&mut buffer).unwrap() {
-            black_box(message);
-        }
+        decoder.put_slice(bytes);
+        decoder.for_each(|message| _ = black_box(message)).unwrap();
     }
 }
 
@@ -161,12 +140,11 @@ fn streams(c: &mut Criterion) {
 
         // Many small messages, few large ones.
         let mut mix = Stream::new(role);
-        let mut random = 1_u64;
+        let mut random = Rng(1);
         while mix.bytes.len() < 4 << 20 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let uniform = (random >> 11) as f64 / (1_u64 << 53) as f64;
+            let uniform = random.unit();
             let len = (20.0 / (1.0 - uniform).powf(1.1)).min(65_536.0) as usize;
-            let (content, first) = if random & 64 == 0 { (Content::Ascii, 0x81) } else { (Content::Binary, 0x82) };
+            let (content, first) = if random.below(2) == 0 { (Content::Ascii, 0x81) } else { (Content::Binary, 0x82) };
             mix.push(first, &payload(content, len));
         }
         both(c, "mix", "20B-64KiB", &mix, READ);
@@ -189,7 +167,10 @@ fn encode(c: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("client/text-from-bytes", size), |b| {
             let mut encoder = Encoder::client(|| [1, 2, 3, 4]);
-            b.iter(|| encoder.fragment(black_box(&mut out), Kind::Text, Rsv::NONE, true, black_box(text.as_bytes())));
+            b.iter(|| {
+                encoder
+                    .encode(black_box(&mut out), Frame::fragment(MessageKind::Text, black_box(text.as_bytes()), true))
+            });
         });
         group.finish();
     }
@@ -209,7 +190,7 @@ fn broadcast(c: &mut Criterion) {
             b.iter(|| {
                 for (encoder, out) in &mut connections {
                     out.clear();
-                    encoder.put(out, black_box(&message)).unwrap();
+                    encoder.append(out, black_box(&message)).unwrap();
                 }
             });
         });
@@ -217,7 +198,7 @@ fn broadcast(c: &mut Criterion) {
             b.iter(|| {
                 let frame = PreparedFrame::new(black_box(&message)).unwrap();
                 for (encoder, _) in &mut connections {
-                    black_box(encoder.prepared(&frame).unwrap());
+                    black_box(encoder.encode_prepared(&frame).unwrap());
                 }
             });
         });

@@ -8,7 +8,7 @@ use std::{env, io, process};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::{Buf, BytesMut};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use sha1::{Digest, Sha1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,13 +41,23 @@ async fn serve(socket: TcpStream) -> Result<(), Box<dyn Error + Send + Sync>> {
     parts.read_buf = timeout(Duration::from_secs(10), handshake(&mut parts.io)).await??;
     let mut connection = Framed::from_parts(parts);
     let close = loop {
-        match connection.next().await.unwrap_or(Err(CodecError::ConnectionLost)) {
-            Ok(Message::Ping(payload)) => connection.send(Message::Pong(payload)).await?,
-            Ok(Message::Pong(_)) => {}
-            Ok(Message::Close(close)) => break close.reply(),
-            Ok(message) => connection.send(message).await?,
-            Err(CodecError::Violation(error)) => break error.violation().close_frame().into(),
-            Err(error) => return Err(error.into()),
+        // The answers to everything that one read brought are written together.
+        let message = match connection.next().now_or_never() {
+            Some(message) => message,
+            None => {
+                SinkExt::<Message>::flush(&mut connection).await?;
+                MessageCodec::free_idle_buffers(&mut connection);
+                connection.next().await
+            }
+        };
+        match message {
+            Some(Ok(Message::Ping(payload))) => connection.feed(Message::Pong(payload)).await?,
+            Some(Ok(Message::Pong(_))) => {}
+            Some(Ok(Message::Close(close))) => break close.reply(),
+            Some(Ok(message)) => connection.feed(message).await?,
+            Some(Err(CodecError::Violation(error))) => break error.violation().close_frame().into(),
+            Some(Err(error)) => return Err(error.into()),
+            None => return Err(CodecError::ConnectionLost.into()),
         }
     };
     connection.send(Message::Close(close)).await?;
@@ -58,7 +68,7 @@ async fn serve(socket: TcpStream) -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-/// Answers the opening handshake (RFC 6455 §4.2); gives what came behind the request.
+/// Answers the opening handshake (RFC 6455 §4.2); returns what came after the request.
 async fn handshake(socket: &mut TcpStream) -> io::Result<BytesMut> {
     let mut buffer = BytesMut::new();
     let accept = loop {

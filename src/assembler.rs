@@ -1,207 +1,267 @@
-//! Events to whole messages: borrowed from the input when a message came whole, gathered when it came in pieces.
+//! Events to whole messages: borrowed from the input if a message came whole, gathered if it came in pieces.
 
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 
+use crate::close_frame::CloseFrame;
 use crate::config::Config;
-use crate::decoder::{split, take_whole_message};
-use crate::event::{Close, Control, Message};
-use crate::machine::{Found, Machine, Part, Piece, State};
-use crate::opcode::Opcode;
-use crate::payload;
+use crate::error::DecodeError;
+use crate::event::{Message, MessageEvent};
+use crate::machine::{Machine, Next, Payload, State, Taken, split};
+use crate::payload::{PassError, make_room};
 use crate::role::Role;
-use crate::violation::{Error, Violation};
 
-/// The most that the buffer keeps while nothing is gathered, in bytes, if nothing else was said.
-const KEPT: usize = 64 * 1024;
+/// How large a buffer an idle assembler keeps by default, in bytes.
+const MAX_IDLE_BUFFER: usize = 64 * 1024;
 
 /// A [`Decoder`](crate::Decoder) that gives whole messages.
 ///
-/// A message that is whole in the input is borrowed from it, without a copy. A message cut by a read or by fragmentation
-/// is gathered in a buffer, unmasked and validated on the way. The buffer grows with the bytes that came, not with the
-/// length that was declared, and never above [`Config::max_message_len`]; it is used again for later messages. A buffer of
-/// more than 64 KiB, or what [`Assembler::keep`] says, is given back as soon as all input is taken with nothing gathered, or a
-/// message comes that does not need it. An idle connection that never saw a cut message has no buffer.
+/// A message that is whole in the input is borrowed from it, without a copy. A message that was cut by a read or sent in
+/// fragments is gathered in a buffer, unmasked and validated on the way. The buffer grows with the bytes that came, not with
+/// the length that was declared, and never above [`Config::max_message_len`]; later messages use it again. A buffer of more
+/// than 64 KiB, or of more than [`Assembler::with_max_idle_buffer`] allows, is freed as soon as all input was taken with
+/// nothing gathered, or when a message comes that does not need it. After a Close frame or a violation there is no buffer,
+/// and a connection that never saw a cut message has none either.
 ///
 /// ```
-/// use wsframe::{Assembler, Incoming, Role};
+/// use wsframe::{Assembler, MessageEvent, Role};
 ///
 /// let mut assembler = Assembler::new(Role::Client);
 /// // "Hello" in two fragments, with a Ping between them.
 /// let mut input = *b"\x01\x03Hel\x89\x00\x80\x02lo";
 /// let mut rest = &mut input[..];
 /// let mut seen = Vec::new();
-/// while let Some(incoming) = assembler.next(&mut rest)? {
-///     match incoming {
-///         Incoming::Message(message) => seen.push(message.text().unwrap().to_owned()),
-///         Incoming::Ping(ping) => seen.push(format!("ping at {}", ping.offset())),
-///         Incoming::Pong(_) | Incoming::Close(_) => {}
+/// while let Some(event) = assembler.decode(&mut rest)? {
+///     match event {
+///         MessageEvent::Message(message) => seen.push(message.text().unwrap().to_owned()),
+///         MessageEvent::Ping(payload) => seen.push(format!("ping of {} bytes", payload.len())),
+///         MessageEvent::Pong(_) | MessageEvent::Close(_) => {}
 ///     }
 /// }
-/// assert_eq!(seen, ["ping at 5", "Hello"]);
-/// # Ok::<(), wsframe::Error>(())
+/// assert_eq!(seen, ["ping of 0 bytes", "Hello"]);
+/// # Ok::<(), wsframe::DecodeError>(())
 /// ```
 #[derive(Clone)]
 pub struct Assembler {
     machine: Machine,
-    /// The message under way, as far as it came; after it was returned, empty with the next call.
+    /// The message under way, as far as it came, or the one that was returned last.
     buffer: Vec<u8>,
-    returned: bool,
-    /// The offset of the message under way.
+    /// The message in the buffer that was returned last; the next call empties the buffer.
+    gathered: Option<Taken>,
+    /// The offset of the message under way, or of the one that was returned last.
     offset: u64,
-    /// The most that the buffer keeps while nothing is gathered, in bytes.
-    kept: usize,
-}
-
-/// What an [`Assembler`] found next. It borrows the input or the assembler.
-#[derive(Clone, Copy, Debug)]
-pub enum Incoming<'m> {
-    /// A whole message.
-    Message(Message<'m>),
-    /// A Ping: answer it with a Pong of the same payload (RFC 6455 §5.5.2).
-    Ping(Control<'m>),
-    /// A Pong.
-    Pong(Control<'m>),
-    /// A Close: answer it with a Close, unless one was sent, then close the connection (§5.5.1).
-    Close(Close<'m>),
+    max_idle_buffer: usize,
 }
 
 impl Assembler {
-    /// For the end of this role, with the limits of [`Config::preset`].
+    /// For the end with this role, with the limits of [`Config::preset`].
     pub const fn new(role: Role) -> Assembler {
         Assembler::with_config(role, Config::preset(role))
     }
 
-    /// For the end of this role, with these limits.
+    /// For the end with this role, with these limits.
     pub const fn with_config(role: Role, config: Config) -> Assembler {
-        Assembler { machine: Machine::new(role, config), buffer: Vec::new(), returned: false, offset: 0, kept: KEPT }
+        Assembler {
+            machine: Machine::new(role, config),
+            buffer: Vec::new(),
+            gathered: None,
+            offset: 0,
+            max_idle_buffer: MAX_IDLE_BUFFER,
+        }
     }
 
-    /// The same, but an idle connection keeps a buffer of up to so many bytes instead of 64 KiB. For few connections with many
-    /// large messages: memory that is given back costs more to get again than to fill.
-    pub const fn keep(mut self, bytes: usize) -> Assembler {
-        self.kept = bytes;
+    /// Sets how large a buffer an idle connection keeps, in bytes, instead of 64 KiB. More is worth it for few connections
+    /// with many large messages, because memory that was freed costs more to get again than to fill.
+    #[must_use]
+    pub const fn with_max_idle_buffer(mut self, bytes: usize) -> Assembler {
+        self.max_idle_buffer = bytes;
         self
     }
 
     /// Takes the next message or control frame off the front of `input`. `Ok(None)` means that all of `input` was taken,
     /// and more is needed.
     ///
-    /// Call it until it returns `Ok(None)` or an error; then read again. After a Close frame it swallows what comes.
+    /// Call it until it returns `Ok(None)` or an error, then read again. After a Close frame, it discards what comes.
     ///
     /// # Errors
-    /// As [`Decoder::decode`](crate::Decoder::decode); also [`Violation::MessageTooLong`] when no memory can be had for a
-    /// message within the limits.
+    /// As [`Decoder::decode`](crate::Decoder::decode); also
+    /// [`MessageTooLong`](crate::Violation::MessageTooLong) if no memory can be had for a message within the limits.
     #[inline]
-    pub fn next<'m, 'b: 'm>(&'m mut self, input: &mut &'b mut [u8]) -> Result<Option<Incoming<'m>>, Error> {
-        if mem::take(&mut self.returned) {
+    pub fn decode<'m, 'b: 'm>(
+        &'m mut self,
+        input: &mut &'b mut [u8],
+    ) -> Result<Option<MessageEvent<'m, 'b>>, DecodeError> {
+        if self.gathered.is_some() {
+            self.gathered = None;
             self.buffer.clear();
         }
-        match take_whole_message(&mut self.machine, input) {
-            Some(message) => message.map(|(payload, part)| Some(Incoming::Message(Message::new(payload, part)))),
+        match self.machine.take_whole_message(input) {
+            Some(Ok((payload, taken))) => Ok(Some(MessageEvent::Message(Message::in_input(payload, taken)))),
+            Some(Err(error)) => Err(self.refuse(error)),
             None => {
                 // By value: a reference to `input` would keep it in memory.
-                let (rest, result) = self.next_step(mem::take(input));
+                let (rest, result) = self.decode_step(mem::take(input));
                 *input = rest;
                 result
             }
         }
     }
 
-    /// Gives every message and control frame in `input` to `on`: the loop around [`Assembler::next`].
+    /// Passes every message and control frame in `input` to `on`: the loop around [`Assembler::decode`].
     ///
     /// # Errors
-    /// As [`Assembler::next`].
-    pub fn for_each(&mut self, mut input: &mut [u8], mut on: impl FnMut(Incoming<'_>)) -> Result<(), Error> {
-        while let Some(incoming) = self.next(&mut input)? {
-            on(incoming);
+    /// As [`Assembler::decode`].
+    pub fn for_each(
+        &mut self,
+        mut input: &mut [u8],
+        mut on: impl FnMut(MessageEvent<'_, '_>),
+    ) -> Result<(), DecodeError> {
+        self.try_for_each(&mut input, |event| {
+            on(event);
+            Ok(())
+        })
+    }
+
+    /// Passes every message and control frame in `input` to `on`, until `on` returns an error. What follows that event stays
+    /// in `input`.
+    ///
+    /// # Errors
+    /// Those of `on`, and those of [`Assembler::decode`], converted.
+    pub fn try_for_each<E: From<DecodeError>>(
+        &mut self,
+        input: &mut &mut [u8],
+        mut on: impl FnMut(MessageEvent<'_, '_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        while let Some(event) = self.decode(input)? {
+            on(event)?;
         }
         Ok(())
     }
 
-    /// The bytes taken so far. Behind a violation, one past the byte that decided it; behind a Close frame, its end.
+    /// The gathered message that the last call of [`Assembler::decode`] returned, for a caller whose own loop could not keep
+    /// the event. `None` after any other call.
+    pub fn gathered<'b>(&self) -> Option<Message<'_, 'b>> {
+        self.gathered.map(|taken| Message::gathered(&self.buffer, taken, self.offset))
+    }
+
+    /// The payload of the control frame that the last call of [`Assembler::decode`] returned, for a caller whose own loop
+    /// could not keep the event. After any other call its content is unspecified.
+    pub fn control_payload(&self) -> &[u8] {
+        self.machine.held()
+    }
+
+    /// The offset in the stream of the first header byte of the control frame that the last call of [`Assembler::decode`]
+    /// returned, in bytes. After any other call it is unspecified.
+    pub const fn control_offset(&self) -> u64 {
+        self.machine.frame_start()
+    }
+
+    /// The Close frame, once one was received.
+    pub fn received_close(&self) -> Option<CloseFrame<'_>> {
+        self.machine.received_close()
+    }
+
+    /// The number of bytes taken so far. After a violation, one more than the offset of the deciding byte; after a Close
+    /// frame, the offset of its end.
     pub const fn position(&self) -> u64 {
         self.machine.position()
     }
 
-    /// Where in the stream the assembler is.
+    /// Where in the stream the assembler is. If it is anything but [`State::Closed`] when the transport ends, the connection
+    /// was lost, and an endpoint reports 1006 to its application.
     pub const fn state(&self) -> State {
         self.machine.state()
     }
 
-    /// Whatever is not a whole message. Gives back what is left of `input`.
+    /// Everything but a whole message. Returns the rest of `input`.
     #[inline(never)]
-    fn next_step<'m, 'b: 'm>(
+    fn decode_step<'m, 'b: 'm>(
         &'m mut self,
         mut input: &'b mut [u8],
-    ) -> (&'b mut [u8], Result<Option<Incoming<'m>>, Error>) {
+    ) -> (&'b mut [u8], Result<Option<MessageEvent<'m, 'b>>, DecodeError>) {
         loop {
-            let (taken, found) = match self.machine.step(input) {
-                Ok(found) => found,
-                Err(error) => return (&mut [], Err(error)),
+            let (taken, next) = match self.machine.step(input) {
+                Ok(next) => next,
+                Err(error) => return (&mut [], Err(self.refuse(error))),
             };
             let (_, rest) = split(input, taken);
-            let piece = match found {
-                Found::Nothing => {
-                    self.give_back(0);
+            match next {
+                Next::Nothing => {
+                    free_idle(&mut self.buffer, self.max_idle_buffer, 0);
                     return (&mut [], Ok(None));
                 }
-                Found::Control(opcode) => {
-                    let (offset, payload) = (self.machine.frame_start(), self.machine.control());
-                    let incoming = match opcode {
-                        Opcode::Ping => Incoming::Ping(Control::new(offset, payload)),
-                        Opcode::Pong => Incoming::Pong(Control::new(offset, payload)),
-                        _ => {
-                            // What is under way will not be completed.
-                            self.buffer = Vec::new();
-                            Incoming::Close(Close::new(offset, payload))
+                Next::Control(kind) => {
+                    if self.machine.state() == State::Closed {
+                        // The message under way will not be completed.
+                        self.buffer = Vec::new();
+                    }
+                    return (rest, Ok(self.machine.control(kind).map(MessageEvent::from)));
+                }
+                Next::Payload(next) => {
+                    let (payload, rest) = split(rest, next.len);
+                    if next.is_whole_message() {
+                        // Only its header was cut.
+                        return match next.take(|pass| pass.in_place(payload)) {
+                            Ok(taken) => (rest, Ok(Some(MessageEvent::Message(Message::in_input(payload, taken))))),
+                            Err(error) => (&mut [], Err(self.refuse(error))),
+                        };
+                    }
+                    match gather(&mut self.buffer, self.max_idle_buffer, next, payload) {
+                        Err(error) => return (&mut [], Err(self.refuse(error))),
+                        Ok(taken) => {
+                            if taken.starts_message {
+                                self.offset = taken.offset;
+                            }
+                            if taken.ends_message {
+                                self.gathered = Some(taken);
+                                let message = Message::gathered(&self.buffer, taken, self.offset);
+                                return (rest, Ok(Some(MessageEvent::Message(message))));
+                            }
+                            if rest.is_empty() {
+                                return (rest, Ok(None));
+                            }
+                            input = rest;
                         }
-                    };
-                    return (rest, Ok(Some(incoming)));
+                    }
                 }
-                Found::Data(piece) => piece,
-            };
-            let (payload, rest) = split(rest, piece.len);
-            match self.gather(&piece, payload) {
-                Err(error) => return (&mut [], Err(error)),
-                Ok(part) if part.ends_message => {
-                    self.returned = true;
-                    let part = Part { offset: self.offset, ..part };
-                    return (rest, Ok(Some(Incoming::Message(Message::new(&self.buffer, part)))));
-                }
-                Ok(_) if rest.is_empty() => return (rest, Ok(None)),
-                Ok(_) => input = rest,
             }
         }
     }
 
-    /// Appends the piece that was found to the message under way.
-    fn gather(&mut self, piece: &Piece, payload: &[u8]) -> Result<Part, Error> {
-        if self.buffer.is_empty() {
-            self.give_back(self.machine.most_message_len());
-        }
-        if self.buffer.capacity() - self.buffer.len() < payload.len() {
-            let most = self.machine.most_message_len();
-            if payload::make_room(&mut self.buffer, payload.len(), most).is_err() {
-                let last = self.machine.position().saturating_sub(1);
-                return Err(self.machine.fail(Violation::MessageTooLong, last));
-            }
-        }
-        let part = self.machine.payload(piece, |pass| pass.append(payload, &mut self.buffer))?;
-        if part.starts_message {
-            self.offset = part.offset;
-        }
-        Ok(part)
+    /// After a violation, nothing is gathered any more.
+    #[cold]
+    fn refuse(&mut self, error: DecodeError) -> DecodeError {
+        self.buffer = Vec::new();
+        error
     }
+}
 
-    /// Gives back what an idle connection need not keep, if nothing is gathered and no more than `most` bytes will be.
-    #[inline]
-    fn give_back(&mut self, most: u64) {
-        if self.buffer.is_empty() && self.buffer.capacity() > self.kept && most <= self.kept as u64 {
-            // Not by shrinking it: what is freed whole, the allocator can hand out again as it is.
-            self.buffer = Vec::new();
+/// Appends payload to the message under way.
+fn gather(
+    buffer: &mut Vec<u8>,
+    max_idle_buffer: usize,
+    next: Payload<'_>,
+    payload: &[u8],
+) -> Result<Taken, DecodeError> {
+    let most = next.most_message_len();
+    if buffer.is_empty() {
+        free_idle(buffer, max_idle_buffer, most);
+    }
+    next.take(|pass| {
+        if buffer.capacity() - buffer.len() < payload.len() {
+            make_room(buffer, payload.len(), most).map_err(|_| PassError::NoRoom)?;
         }
+        pass.append(payload, buffer)
+    })
+}
+
+/// Frees a buffer that is larger than what an idle connection keeps, if it is empty and at most `most` bytes will come.
+#[inline]
+fn free_idle(buffer: &mut Vec<u8>, max_idle_buffer: usize, most: u64) {
+    if buffer.is_empty() && buffer.capacity() > max_idle_buffer && most <= max_idle_buffer as u64 {
+        // Not by shrinking it: the allocator can hand out again a block that is freed whole.
+        *buffer = Vec::new();
     }
 }
 

@@ -3,19 +3,22 @@
 use core::fmt;
 use core::mem;
 
+use crate::close_frame::CloseFrame;
 use crate::config::Config;
-use crate::event::{Close, Control, Data, Event};
-use crate::machine::{Found, Machine, Part, State};
-use crate::opcode::Opcode;
+use crate::error::DecodeError;
+use crate::event::{Chunk, Event};
+use crate::header::Header;
+use crate::machine::{Machine, Next, State, split};
 use crate::role::Role;
-use crate::violation::Error;
 
 /// Decodes the frames that one end of a connection receives, in the buffer that they were read into.
 ///
-/// It takes all that it is given: what it needs of an unfinished header or control frame it keeps inside, so the buffer
-/// is free for the next read, of this connection or another. It holds 192 bytes and never allocates.
+/// It takes all the bytes it is given. The beginning of an unfinished header or control frame is kept inside, so the buffer
+/// is free for the next read, of this connection or another. It has 192 bytes and never allocates.
 ///
-/// A clone is a snapshot: it goes on from the same place in the stream.
+/// The stream begins after the opening handshake, with the byte that follows the HTTP head.
+///
+/// A clone is a snapshot: it continues from the same place in the stream.
 #[derive(Clone)]
 pub struct Decoder {
     machine: Machine,
@@ -24,28 +27,28 @@ pub struct Decoder {
 const _: () = assert!(size_of::<Decoder>() <= 192);
 
 impl Decoder {
-    /// For the end of this role, with the limits of [`Config::preset`].
+    /// For the end with this role, with the limits of [`Config::preset`].
     pub const fn new(role: Role) -> Decoder {
         Decoder::with_config(role, Config::preset(role))
     }
 
-    /// For the end of this role, with these limits.
+    /// For the end with this role, with these limits.
     pub const fn with_config(role: Role, config: Config) -> Decoder {
         Decoder { machine: Machine::new(role, config) }
     }
 
-    /// Takes the next event off the front of `input`, unmasking payload where it lies. `Ok(None)` means that all of
-    /// `input` was taken, and more is needed.
+    /// Takes the next event off the front of `input`, unmasking payload in place. `Ok(None)` means that all of `input` was
+    /// taken, and more is needed.
     ///
-    /// Call it until it returns `Ok(None)` or an error; then read again. After a Close frame it swallows what comes.
+    /// Call it until it returns `Ok(None)` or an error, then read again. After a Close frame, it discards what comes.
     ///
     /// # Errors
-    /// [`Error`] at the first byte that breaks a rule, as soon as that byte is in; everything that was complete before it
-    /// has been returned. `input` is left empty, and each further call returns the same error.
+    /// [`DecodeError`] at the first byte that breaks a rule, as soon as that byte is in; everything that was complete before
+    /// it has been returned. `input` is left empty, and each further call returns the same error.
     #[inline]
-    pub fn decode<'d, 'b>(&'d mut self, input: &mut &'b mut [u8]) -> Result<Option<Event<'d, 'b>>, Error> {
-        match take_whole_message(&mut self.machine, input) {
-            Some(message) => message.map(|(payload, part)| Some(Event::Data(Data::new(payload, part)))),
+    pub fn decode<'d, 'b>(&'d mut self, input: &mut &'b mut [u8]) -> Result<Option<Event<'d, 'b>>, DecodeError> {
+        match self.machine.take_whole_message(input) {
+            Some(message) => message.map(|(payload, taken)| Some(Event::Chunk(Chunk::new(payload, taken)))),
             None => {
                 // By value: a reference to `input` would keep it in memory.
                 let (rest, result) = self.decode_step(mem::take(input));
@@ -55,13 +58,28 @@ impl Decoder {
         }
     }
 
-    /// Gives every event in `input` to `on`: the loop around [`Decoder::decode`].
+    /// Passes every event in `input` to `on`: the loop around [`Decoder::decode`].
     ///
     /// # Errors
     /// As [`Decoder::decode`].
-    pub fn for_each(&mut self, mut input: &mut [u8], mut on: impl FnMut(Event<'_, '_>)) -> Result<(), Error> {
-        while let Some(event) = self.decode(&mut input)? {
+    pub fn for_each(&mut self, mut input: &mut [u8], mut on: impl FnMut(Event<'_, '_>)) -> Result<(), DecodeError> {
+        self.try_for_each(&mut input, |event| {
             on(event);
+            Ok(())
+        })
+    }
+
+    /// Passes every event in `input` to `on`, until `on` returns an error. What follows that event stays in `input`.
+    ///
+    /// # Errors
+    /// Those of `on`, and those of [`Decoder::decode`], converted.
+    pub fn try_for_each<E: From<DecodeError>>(
+        &mut self,
+        input: &mut &mut [u8],
+        mut on: impl FnMut(Event<'_, '_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        while let Some(event) = self.decode(input)? {
+            on(event)?;
             // What the next call would find out.
             if input.is_empty() {
                 break;
@@ -70,48 +88,67 @@ impl Decoder {
         Ok(())
     }
 
-    /// The payload of the control frame that the last call of [`Decoder::decode`] returned, once more, for a caller whose
-    /// own loop could not keep the event. Behind any other call its content means nothing.
+    /// The payload of the control frame that the last call of [`Decoder::decode`] returned, for a caller whose own loop could
+    /// not keep the event. After any other call its content is unspecified.
     pub fn control_payload(&self) -> &[u8] {
-        self.machine.control()
+        self.machine.held()
     }
 
-    /// The bytes taken so far. Behind a violation, one past the byte that decided it; behind a Close frame, its end.
+    /// The offset in the stream of the first header byte of the control frame that the last call of [`Decoder::decode`]
+    /// returned, in bytes. After any other call it is unspecified.
+    pub const fn control_offset(&self) -> u64 {
+        self.machine.frame_start()
+    }
+
+    /// The Close frame, once one was received.
+    pub fn received_close(&self) -> Option<CloseFrame<'_>> {
+        self.machine.received_close()
+    }
+
+    /// The number of bytes taken so far. After a violation, one more than the offset of the deciding byte; after a Close
+    /// frame, the offset of its end.
     pub const fn position(&self) -> u64 {
         self.machine.position()
     }
 
-    /// Where in the stream the decoder is. At the end of the transport, anything but [`State::Closed`] means that the
-    /// connection was lost: an endpoint reports 1006 to its application.
+    /// Where in the stream the decoder is. If it is anything but [`State::Closed`] when the transport ends, the connection was
+    /// lost, and an endpoint reports 1006 to its application.
     pub const fn state(&self) -> State {
         self.machine.state()
     }
 
-    /// Whatever is not a whole message. Gives back what is left of `input`.
+    /// Everything but a whole message. Returns the rest of `input`.
     #[inline(never)]
-    fn decode_step<'d, 'b>(&'d mut self, input: &'b mut [u8]) -> (&'b mut [u8], Result<Option<Event<'d, 'b>>, Error>) {
-        let (taken, found) = match self.machine.step(input) {
-            Ok(found) => found,
-            Err(error) => return (&mut [], Err(error)),
-        };
-        let (_, rest) = split(input, taken);
-        let piece = match found {
-            Found::Nothing => return (&mut [], Ok(None)),
-            Found::Control(opcode) => {
-                let (offset, payload) = (self.machine.frame_start(), self.machine.control());
-                let event = match opcode {
-                    Opcode::Ping => Event::Ping(Control::new(offset, payload)),
-                    Opcode::Pong => Event::Pong(Control::new(offset, payload)),
-                    _ => Event::Close(Close::new(offset, payload)),
-                };
-                return (rest, Ok(Some(event)));
+    fn decode_step<'d, 'b>(
+        &'d mut self,
+        input: &'b mut [u8],
+    ) -> (&'b mut [u8], Result<Option<Event<'d, 'b>>, DecodeError>) {
+        step(&mut self.machine, input, |_| {})
+    }
+}
+
+/// Takes one event off the front of `input`, whatever it is, and passes each accepted header to `observe`. Returns the rest
+/// of `input`.
+#[inline(always)]
+fn step<'d, 'b>(
+    machine: &'d mut Machine,
+    input: &'b mut [u8],
+    observe: impl FnOnce(&Header),
+) -> (&'b mut [u8], Result<Option<Event<'d, 'b>>, DecodeError>) {
+    let (taken, next) = match machine.step_observed(input, observe) {
+        Ok(next) => next,
+        Err(error) => return (&mut [], Err(error)),
+    };
+    let (_, rest) = split(input, taken);
+    match next {
+        Next::Nothing => (&mut [], Ok(None)),
+        Next::Control(kind) => (rest, Ok(machine.control(kind).map(Event::from))),
+        Next::Payload(next) => {
+            let (payload, rest) = split(rest, next.len);
+            match next.take(|pass| pass.in_place(payload)) {
+                Ok(taken) => (rest, Ok(Some(Event::Chunk(Chunk::new(payload, taken))))),
+                Err(error) => (&mut [], Err(error)),
             }
-            Found::Data(piece) => piece,
-        };
-        let (payload, rest) = split(rest, piece.len);
-        match self.machine.payload(&piece, |pass| pass.in_place(payload)) {
-            Ok(part) => (rest, Ok(Some(Event::Data(Data::new(payload, part))))),
-            Err(error) => (&mut [], Err(error)),
         }
     }
 }
@@ -125,27 +162,54 @@ impl fmt::Debug for Decoder {
     }
 }
 
-/// Takes a whole message off the front of `input`, if one is there: its payload, unmasked and validated.
-#[inline(always)]
-pub(crate) fn take_whole_message<'b>(
-    machine: &mut Machine,
-    input: &mut &'b mut [u8],
-) -> Option<Result<(&'b mut [u8], Part), Error>> {
-    let message = machine.whole_message(input)?;
-    let (header_len, len) = (message.header_len, message.len);
-    // Neither can fail: the message was seen there. A branch that is never taken costs less than a bound.
-    let (_, rest) = mem::take(input).split_at_mut_checked(header_len)?;
-    let (payload, rest) = rest.split_at_mut_checked(len)?;
-    let part = match machine.take_whole_message(message, payload) {
-        Ok(part) => part,
-        Err(error) => return Some(Err(error)),
-    };
-    *input = rest;
-    Some(Ok((payload, part)))
+/// A [`Decoder`] that also keeps the header of each frame, for tools that show a stream frame by frame. It is slower for
+/// small messages.
+///
+/// ```
+/// use wsframe::{Event, Inspector, Role};
+///
+/// let mut inspector = Inspector::new(Role::Server);
+/// let mut input = &mut b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58".to_vec()[..];
+/// assert!(matches!(inspector.decode(&mut input)?, Some(Event::Chunk(chunk)) if chunk.payload() == b"Hello"));
+/// let header = inspector.header().unwrap();
+/// assert_eq!((header.payload_len(), header.mask_key()), (5, Some([0x37, 0xfa, 0x21, 0x3d])));
+/// # Ok::<(), wsframe::DecodeError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Inspector {
+    decoder: Decoder,
+    header: Option<Header>,
 }
 
-/// The first `at` bytes, and the rest. `at` is at most the length, which the linker need not be able to see.
-#[inline(always)]
-pub(crate) fn split(bytes: &mut [u8], at: usize) -> (&mut [u8], &mut [u8]) {
-    bytes.split_at_mut(at.min(bytes.len()))
+impl Inspector {
+    /// For the end with this role, with the limits of [`Config::preset`].
+    pub const fn new(role: Role) -> Inspector {
+        Inspector::with_config(role, Config::preset(role))
+    }
+
+    /// For the end with this role, with these limits.
+    pub const fn with_config(role: Role, config: Config) -> Inspector {
+        Inspector { decoder: Decoder::with_config(role, config), header: None }
+    }
+
+    /// As [`Decoder::decode`].
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`].
+    pub fn decode<'d, 'b>(&'d mut self, input: &mut &'b mut [u8]) -> Result<Option<Event<'d, 'b>>, DecodeError> {
+        let header = &mut self.header;
+        let (rest, result) = step(&mut self.decoder.machine, mem::take(input), |parsed| *header = Some(*parsed));
+        *input = rest;
+        result
+    }
+
+    /// The header of the frame that was accepted last: that of the last event. `None` before the first one.
+    pub const fn header(&self) -> Option<&Header> {
+        self.header.as_ref()
+    }
+
+    /// The decoder inside, for its position, its state and the last control frame.
+    pub const fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
 }

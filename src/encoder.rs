@@ -1,68 +1,28 @@
-//! Frames that we may send, to bytes.
+//! Frames to bytes.
 
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::close_frame::CloseFrame;
-use crate::config::Config;
+use crate::config::EncoderConfig;
+use crate::error::EncodeError;
+use crate::frame::{Content, Frame};
 use crate::header::{self, Header};
-use crate::mask::{self, MaskKey};
-use crate::misuse::Misuse;
-use crate::opcode::{Kind, Opcode, Rsv};
-use crate::role::Role;
+use crate::kernels::xor;
+use crate::keys::{KeySource, Masking, Unmasked};
+use crate::opcode::{MessageKind, Opcode, Rsv, is_checked_text};
 use crate::sequence::Sequence;
 use crate::utf8::Utf8Validator;
 use crate::violation::Violation;
 
-/// Where the masking keys of an encoder come from: [`Unmasked`] for a server, any `FnMut() -> MaskKey` for a client.
+/// Writes the frames that one end of a connection sends, and refuses what the protocol forbids.
 ///
-/// It cannot be implemented for other types.
-///
-/// A key must be fresh for each frame and unpredictable to whoever chooses the payload (RFC 6455 §5.3, §10.3): take it
-/// from the operating system or from a generator seeded by it, such as
-/// `|| { let mut key = [0; 4]; getrandom::fill(&mut key).unwrap(); key }`.
-pub trait KeySource: sealed::Sealed {
-    /// Whether frames are masked: if not, [`KeySource::next_key`] returns `None`, otherwise it never does.
-    const MASKED: bool;
-
-    /// The key of the next frame.
-    fn next_key(&mut self) -> Option<MaskKey>;
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::Unmasked {}
-    impl<F: FnMut() -> super::MaskKey> Sealed for F {}
-}
-
-/// A server's frames are not masked.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Unmasked;
-
-impl KeySource for Unmasked {
-    const MASKED: bool = false;
-
-    #[inline]
-    fn next_key(&mut self) -> Option<MaskKey> {
-        None
-    }
-}
-
-impl<F: FnMut() -> MaskKey> KeySource for F {
-    const MASKED: bool = true;
-
-    #[inline]
-    fn next_key(&mut self) -> Option<MaskKey> {
-        Some(self())
-    }
-}
-
-/// Writes the frames that one end of a connection sends, and refuses what the other end would refuse.
-///
-/// Each method writes one frame to the front of the output and returns its length in bytes. On an error nothing has been
-/// written, and the encoder is as it was.
+/// Frames are written to the front of a slice ([`encode`](Encoder::encode)) or to the end of a buffer that grows
+/// ([`append`](Encoder::append)). On an error nothing has been written, and the encoder is as it was.
 ///
 /// ```
-/// use wsframe::{CloseCode, CloseFrame, Encoder};
+/// use wsframe::{Encoder, Frame};
 ///
 /// let mut encoder = Encoder::server();
 /// let mut out = [0; 64];
@@ -70,72 +30,79 @@ impl<F: FnMut() -> MaskKey> KeySource for F {
 /// assert_eq!(&out[..len], b"\x81\x05Hello");
 ///
 /// // A message in two fragments.
-/// let len = encoder.text_fragment(&mut out, "Hel", false)?;
+/// let len = encoder.encode(&mut out, Frame::text_fragment("Hel", false))?;
 /// assert_eq!(&out[..len], b"\x01\x03Hel");
-/// let len = encoder.text_fragment(&mut out, "lo", true)?;
+/// let len = encoder.encode(&mut out, Frame::text_fragment("lo", true))?;
 /// assert_eq!(&out[..len], b"\x80\x02lo");
-/// # Ok::<(), wsframe::Misuse>(())
+/// # Ok::<(), wsframe::EncodeError>(())
 /// ```
 #[derive(Clone)]
 pub struct Encoder<K> {
     keys: K,
     sequence: Sequence,
-    /// What the open message is.
-    kind: Kind,
-    /// The validator of the open message, if it is text that we answer for.
+    /// The kind and the bits of the open message.
+    kind: MessageKind,
+    rsv: Rsv,
+    /// The validator of the open message, if it is text that this encoder validates.
     text: Option<Utf8Validator>,
     allowed_rsv: Rsv,
     closed: bool,
 }
 
 impl Encoder<Unmasked> {
-    /// For a server, with the limits that [`Config::CLIENT`] sets at the other end.
+    /// For a server.
     pub const fn server() -> Encoder<Unmasked> {
-        Encoder::server_with_config(Config::preset(Role::Client))
+        Encoder::server_with_config(EncoderConfig::new())
     }
 
-    /// For a server whose peer decodes with this configuration.
-    pub const fn server_with_config(config: Config) -> Encoder<Unmasked> {
+    /// For a server, with these limits.
+    pub const fn server_with_config(config: EncoderConfig) -> Encoder<Unmasked> {
         Encoder::new(Unmasked, config)
     }
 }
 
-impl<F: FnMut() -> MaskKey> Encoder<F> {
-    /// For a client, with the limits that [`Config::SERVER`] sets at the other end. `keys` is asked for the key of each
-    /// frame: see [`KeySource`].
-    pub const fn client(keys: F) -> Encoder<F> {
-        Encoder::client_with_config(keys, Config::preset(Role::Server))
+impl<K: KeySource> Encoder<K> {
+    /// For a client. `keys` is asked for the key of each frame.
+    pub const fn client(keys: K) -> Encoder<K> {
+        Encoder::client_with_config(keys, EncoderConfig::new())
     }
 
-    /// For a client whose peer decodes with this configuration.
-    pub const fn client_with_config(keys: F, config: Config) -> Encoder<F> {
+    /// For a client, with these limits.
+    pub const fn client_with_config(keys: K, config: EncoderConfig) -> Encoder<K> {
         Encoder::new(keys, config)
     }
 }
 
 impl<K> Encoder<K> {
-    const fn new(keys: K, config: Config) -> Encoder<K> {
+    const fn new(keys: K, config: EncoderConfig) -> Encoder<K> {
         Encoder {
             keys,
-            sequence: Sequence::new(&config),
-            kind: Kind::Binary,
+            sequence: Sequence::new(config.limits),
+            kind: MessageKind::Binary,
+            rsv: Rsv::NONE,
             text: None,
             allowed_rsv: config.allowed_rsv,
             closed: false,
         }
     }
+
+    /// Whether a Close was sent. Every frame is refused then.
+    pub const fn is_closed(&self) -> bool {
+        self.closed
+    }
 }
 
-/// A frame that passed every check that does not need its payload.
+/// A data frame that passed every check that does not need its payload.
 struct Plan {
     header: Header,
-    kind: Kind,
-    /// The validator of the message behind the frame, if it is text that we answer for.
+    kind: MessageKind,
+    rsv: Rsv,
+    /// The validator of the message after the frame, if it is text that the encoder validates.
     text: Option<Utf8Validator>,
 }
 
 impl Plan {
-    /// Checks the payload of the frame, if it is text that we answer for.
+    /// Checks the payload of the frame, if it is text that the encoder validates.
     fn check_text(&mut self, payload: &[u8]) -> Result<(), Violation> {
         let Some(text) = &mut self.text else { return Ok(()) };
         let can_become_valid = text.update(payload).is_ok();
@@ -144,163 +111,187 @@ impl Plan {
     }
 }
 
-impl<K: KeySource> Encoder<K> {
-    /// The most that a header adds to a payload, in bytes.
-    pub const MAX_OVERHEAD: usize = header::MAX_HEADER;
+impl<K: Masking> Encoder<K> {
+    /// The length of a frame with `payload_len` bytes of payload, in bytes.
+    pub const fn frame_len(&self, payload_len: usize) -> usize {
+        Self::encoded_len(payload_len)
+    }
 
-    /// The length of a frame with so much payload, both in bytes.
-    pub const fn frame_len(payload_len: usize) -> usize {
+    const fn encoded_len(payload_len: usize) -> usize {
         payload_len.saturating_add(header::encoded_len(payload_len as u64, K::MASKED))
     }
 
-    /// A whole text message.
+    /// Writes a frame to the front of `out` and returns its length in bytes.
     ///
     /// # Errors
-    /// [`Misuse`], when the peer would refuse it or `out` is too small.
+    /// [`EncodeError`], if the protocol or a limit of this encoder forbids the frame, or `out` is too small.
     #[inline]
-    pub fn text(&mut self, out: &mut [u8], text: &str) -> Result<usize, Misuse> {
-        self.whole(out, Opcode::Text, text.as_bytes())
+    pub fn encode<'f>(&mut self, out: &mut [u8], frame: impl Into<Frame<'f>>) -> Result<usize, EncodeError> {
+        self.put(out, frame.into())
     }
 
-    /// A whole binary message.
+    /// Writes a frame to the end of `out`, a [`Vec<u8>`](alloc::vec::Vec) or a `BytesMut`, which grows as needed; returns the
+    /// frame's length in bytes.
     ///
     /// # Errors
-    /// [`Misuse`], when the peer would refuse it or `out` is too small.
+    /// [`EncodeError`], if the protocol or a limit of this encoder forbids the frame.
+    #[cfg(feature = "alloc")]
     #[inline]
-    pub fn binary(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, Misuse> {
-        self.whole(out, Opcode::Binary, payload)
+    pub fn append<'f>(&mut self, out: &mut impl Append, frame: impl Into<Frame<'f>>) -> Result<usize, EncodeError> {
+        self.put(out, frame.into())
     }
 
-    /// The first fragment of a text message, or the next one of the text message that is open; the last one if `fin`.
+    /// A whole text message, to the front of `out`.
     ///
     /// # Errors
-    /// [`Misuse`], when the peer would refuse it or `out` is too small.
-    pub fn text_fragment(&mut self, out: &mut [u8], text: &str, fin: bool) -> Result<usize, Misuse> {
-        self.text_fragment_onto(out, text, fin)
+    /// As [`Encoder::encode`].
+    #[inline]
+    pub fn text(&mut self, out: &mut [u8], text: &str) -> Result<usize, EncodeError> {
+        self.put(out, Frame::text(text))
     }
 
-    /// [`Encoder::text_fragment`] into any output.
-    pub(crate) fn text_fragment_onto(
-        &mut self,
-        out: &mut (impl Output + ?Sized),
-        text: &str,
-        fin: bool,
-    ) -> Result<usize, Misuse> {
-        // Only bytes of a proxy can have left a code point open.
-        if self.text.is_some_and(|text| !text.is_complete()) {
-            return self.fragment_onto(out, Kind::Text, Rsv::NONE, fin, text.as_bytes());
-        }
-        let plan = self.plan(self.next_opcode(Kind::Text), Kind::Text, Rsv::NONE, fin, text.len())?;
-        self.write_data(out, plan, text.as_bytes())
-    }
-
-    /// The first fragment of a message, or the next one of the message that is open; the last one if `fin`. For proxies
-    /// and extensions: text is given as bytes, which may be cut inside a code point.
-    ///
-    /// `rsv` stands on the first fragment and must be allowed by the configuration; on later ones it must be
-    /// [`Rsv::NONE`]. If it is set, the message is opaque and is not checked as text.
+    /// A whole binary message, to the front of `out`.
     ///
     /// # Errors
-    /// [`Misuse`], when the peer would refuse it or `out` is too small.
-    pub fn fragment(
+    /// As [`Encoder::encode`].
+    #[inline]
+    pub fn binary(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, EncodeError> {
+        self.put(out, Frame::binary(payload))
+    }
+
+    /// A Ping with at most 125 bytes, to the front of `out`.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub fn ping(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, EncodeError> {
+        self.put(out, Frame::ping(payload))
+    }
+
+    /// A Pong with the payload of the Ping that it answers, to the front of `out`.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub fn pong(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, EncodeError> {
+        self.put(out, Frame::pong(payload))
+    }
+
+    /// A Close, to the front of `out`. Nothing can be sent after it.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub fn close(&mut self, out: &mut [u8], close: CloseFrame<'_>) -> Result<usize, EncodeError> {
+        self.put(out, Frame::close(close))
+    }
+
+    /// The header alone of the next fragment of a message, or of a whole message, whose `payload_len` bytes the caller writes
+    /// after it: for `writev`. `fin` is as in [`Frame::fragment`], `rsv` as in [`Frame::with_rsv`]. The caller answers for the
+    /// length of the payload, for masking it with [`Header::mask_key`], and for the UTF-8 of the message from there on: after
+    /// a header with payload, the rest of a text message is not validated.
+    ///
+    /// # Errors
+    /// [`EncodeError`], but never `BufferTooSmall`.
+    pub fn header(
         &mut self,
-        out: &mut [u8],
-        kind: Kind,
+        kind: MessageKind,
         rsv: Rsv,
         fin: bool,
-        payload: &[u8],
-    ) -> Result<usize, Misuse> {
-        self.fragment_onto(out, kind, rsv, fin, payload)
-    }
-
-    /// [`Encoder::fragment`] into any output.
-    pub(crate) fn fragment_onto(
-        &mut self,
-        out: &mut (impl Output + ?Sized),
-        kind: Kind,
-        rsv: Rsv,
-        fin: bool,
-        payload: &[u8],
-    ) -> Result<usize, Misuse> {
-        let mut plan = self.plan(self.next_opcode(kind), kind, rsv, fin, payload.len())?;
-        // Before anything is written: a refusal leaves the output as it was.
-        plan.check_text(payload)?;
-        self.write_data(out, plan, payload)
-    }
-
-    /// The header of a data frame alone, to be sent before `payload_len` bytes that the caller writes: for `writev`. Kind,
-    /// `rsv` and `fin` are as in [`Encoder::fragment`]. The caller answers for the length of the payload, for masking it
-    /// with [`Header::mask_key`], and for the UTF-8 of the message from there on: behind a header with payload, the rest of
-    /// a text message is not checked.
-    ///
-    /// # Errors
-    /// [`Misuse::Closed`] or [`Misuse::Forbidden`].
-    pub fn header(&mut self, kind: Kind, rsv: Rsv, fin: bool, payload_len: usize) -> Result<Header, Misuse> {
-        let mut plan = self.plan(self.next_opcode(kind), kind, rsv, fin, payload_len)?;
+        payload_len: usize,
+    ) -> Result<Header, EncodeError> {
+        let mut plan = self.plan(kind, rsv, fin, payload_len)?;
         if payload_len == 0 {
             plan.check_text(&[])?;
         } else {
             plan.text = None;
         }
-        let header = plan.header.with_key(self.keys.next_key());
+        let header = plan.header.with_key(self.keys.frame_key()?);
         self.take(&plan);
         Ok(header)
     }
 
-    /// A Ping, with a payload of at most 125 bytes.
-    ///
-    /// # Errors
-    /// [`Misuse`], when the payload is too long, `out` is too small or a Close was sent.
-    pub fn ping(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, Misuse> {
-        self.whole(out, Opcode::Ping, payload)
+    #[inline(always)]
+    fn put(&mut self, out: &mut (impl Output + ?Sized), frame: Frame<'_>) -> Result<usize, EncodeError> {
+        let rsv = frame.rsv;
+        match frame.content {
+            Content::Text(text) => self.whole(out, Opcode::Text, rsv, text.as_bytes()),
+            Content::Message(MessageKind::Binary, payload) => self.whole(out, Opcode::Binary, rsv, payload),
+            Content::Message(MessageKind::Text, payload) => self.whole_bytes(out, rsv, payload),
+            Content::TextFragment(text, fin) => self.text_fragment(out, rsv, fin, text),
+            Content::Fragment(kind, payload, fin) => self.fragment(out, kind, rsv, fin, payload),
+            Content::Control(opcode, payload) => self.whole(out, opcode, rsv, payload),
+            Content::Close(close) => self.close_frame(out, rsv, close),
+        }
     }
 
-    /// A Pong, with a payload of at most 125 bytes: that of the Ping that it answers.
-    ///
-    /// # Errors
-    /// [`Misuse`], when the payload is too long, `out` is too small or a Close was sent.
-    pub fn pong(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, Misuse> {
-        self.whole(out, Opcode::Pong, payload)
-    }
-
-    /// A Close. Nothing can be sent behind it.
-    ///
-    /// # Errors
-    /// [`Misuse`], when `out` is too small or a Close was sent before.
-    pub fn close(&mut self, out: &mut [u8], close: &CloseFrame<'_>) -> Result<usize, Misuse> {
-        self.close_onto(out, close)
-    }
-
-    /// [`Encoder::close`] into any output.
-    pub(crate) fn close_onto(
+    /// A message in one frame, or a control frame. It leaves the encoder as it was.
+    #[inline]
+    fn whole(
         &mut self,
         out: &mut (impl Output + ?Sized),
-        close: &CloseFrame<'_>,
-    ) -> Result<usize, Misuse> {
-        let unmasked = close.encode(None);
-        let body = unmasked.as_ref().get(2..).unwrap_or_default();
-        let written = self.whole(out, Opcode::Close, body)?;
+        opcode: Opcode,
+        rsv: Rsv,
+        payload: &[u8],
+    ) -> Result<usize, EncodeError> {
+        let header = self.check(Header::new(true, rsv, opcode, None, payload.len() as u64))?;
+        self.write(out, header, payload)
+    }
+
+    /// A text message in one frame, given as bytes.
+    fn whole_bytes(
+        &mut self,
+        out: &mut (impl Output + ?Sized),
+        rsv: Rsv,
+        payload: &[u8],
+    ) -> Result<usize, EncodeError> {
+        let header = self.check(Header::new(true, rsv, Opcode::Text, None, payload.len() as u64))?;
+        check_text(MessageKind::Text, rsv, payload)?;
+        self.write(out, header, payload)
+    }
+
+    fn text_fragment(
+        &mut self,
+        out: &mut (impl Output + ?Sized),
+        rsv: Rsv,
+        fin: bool,
+        text: &str,
+    ) -> Result<usize, EncodeError> {
+        // Only a fragment given as bytes can have left a code point open.
+        if self.text.is_some_and(|text| !text.is_complete()) {
+            return self.fragment(out, MessageKind::Text, rsv, fin, text.as_bytes());
+        }
+        let plan = self.plan(MessageKind::Text, rsv, fin, text.len())?;
+        self.write_fragment(out, plan, text.as_bytes())
+    }
+
+    fn fragment(
+        &mut self,
+        out: &mut (impl Output + ?Sized),
+        kind: MessageKind,
+        rsv: Rsv,
+        fin: bool,
+        payload: &[u8],
+    ) -> Result<usize, EncodeError> {
+        let mut plan = self.plan(kind, rsv, fin, payload.len())?;
+        // Before anything is written: a refusal leaves the output as it was.
+        plan.check_text(payload)?;
+        self.write_fragment(out, plan, payload)
+    }
+
+    fn close_frame(
+        &mut self,
+        out: &mut (impl Output + ?Sized),
+        rsv: Rsv,
+        close: CloseFrame<'_>,
+    ) -> Result<usize, EncodeError> {
+        let written = self.whole(out, Opcode::Close, rsv, close.encode(None).unmasked_body())?;
         self.closed = true;
         Ok(written)
     }
 
-    /// A message in one frame, or a control frame: behind it, the encoder is as it was.
+    /// Returns the header if its frame may be sent now, as far as that does not depend on its payload.
     #[inline]
-    pub(crate) fn whole(
-        &mut self,
-        out: &mut (impl Output + ?Sized),
-        opcode: Opcode,
-        payload: &[u8],
-    ) -> Result<usize, Misuse> {
-        let header = self.check(Header::new(true, Rsv::NONE, opcode, None, payload.len() as u64))?;
-        self.write(out, header, payload)
-    }
-
-    /// The header, if its frame may be sent now, but for its text.
-    #[inline]
-    pub(crate) fn check(&self, header: Result<Header, impl Into<Misuse>>) -> Result<Header, Misuse> {
+    pub(crate) fn check(&self, header: Result<Header, impl Into<EncodeError>>) -> Result<Header, EncodeError> {
         if self.closed {
-            return Err(Misuse::Closed);
+            return Err(EncodeError::Closed);
         }
         let header = header.map_err(Into::into)?;
         if !self.allowed_rsv.contains(header.rsv()) {
@@ -311,38 +302,42 @@ impl<K: KeySource> Encoder<K> {
         Ok(header)
     }
 
-    /// The opcode of the next fragment of a message of this kind.
-    fn next_opcode(&self, kind: Kind) -> Opcode {
-        if self.sequence.is_open() { Opcode::Continuation } else { kind.opcode() }
-    }
-
-    /// Checks all of a data frame but its text.
-    fn plan(&self, opcode: Opcode, kind: Kind, rsv: Rsv, fin: bool, len: usize) -> Result<Plan, Misuse> {
-        // A message goes on as the kind that it began as.
-        let goes_on = opcode != Opcode::Continuation || kind == self.kind;
-        let header = if goes_on {
-            Header::new(fin, rsv, opcode, None, len as u64)
-        } else {
+    /// Checks everything about the next fragment of a message but its text.
+    fn plan(&self, kind: MessageKind, rsv: Rsv, fin: bool, len: usize) -> Result<Plan, EncodeError> {
+        let len = len as u64;
+        let header = if !self.sequence.is_open() {
+            Header::new(fin, rsv, kind.opcode(), None, len)
+        } else if kind != self.kind {
             Err(Violation::ContinuationExpected)
+        } else if !self.rsv.contains(rsv) {
+            Err(Violation::ReservedBits)
+        } else {
+            // The bits stand on the first fragment.
+            Header::new(fin, Rsv::NONE, Opcode::Continuation, None, len)
         };
         let header = self.check(header)?;
-        let text = match opcode {
-            Opcode::Continuation => self.text,
-            Opcode::Text if rsv.is_empty() => Some(Utf8Validator::new()),
-            _ => None,
-        };
-        Ok(Plan { header, kind, text })
+        if self.sequence.is_open() {
+            return Ok(Plan { header, kind, rsv: self.rsv, text: self.text });
+        }
+        let text = is_checked_text(kind, rsv).then_some(Utf8Validator::new());
+        Ok(Plan { header, kind, rsv, text })
     }
 
-    fn write_data(&mut self, out: &mut (impl Output + ?Sized), plan: Plan, payload: &[u8]) -> Result<usize, Misuse> {
+    fn write_fragment(
+        &mut self,
+        out: &mut (impl Output + ?Sized),
+        plan: Plan,
+        payload: &[u8],
+    ) -> Result<usize, EncodeError> {
         let written = self.write(out, plan.header, payload)?;
         self.take(&plan);
         Ok(written)
     }
 
-    /// The frame was sent.
+    /// The fragment was sent.
     fn take(&mut self, plan: &Plan) {
         self.kind = plan.kind;
+        self.rsv = plan.rsv;
         self.text = plan.text;
         self.sequence.begin_frame(plan.header.payload_len());
         if plan.header.fin() {
@@ -352,32 +347,104 @@ impl<K: KeySource> Encoder<K> {
     }
 
     #[inline(always)]
-    fn write(&mut self, out: &mut (impl Output + ?Sized), header: Header, payload: &[u8]) -> Result<usize, Misuse> {
-        let needed = Self::frame_len(payload.len());
-        out.write_frame(needed, || header.with_key(self.keys.next_key()), payload)?;
-        Ok(needed)
+    fn write(
+        &mut self,
+        out: &mut (impl Output + ?Sized),
+        header: Header,
+        payload: &[u8],
+    ) -> Result<usize, EncodeError> {
+        let len = Self::encoded_len(payload.len());
+        out.write_frame(len, || Ok(header.with_key(self.keys.frame_key()?)), payload)?;
+        Ok(len)
     }
 }
 
-/// Where a frame is written to.
-pub(crate) trait Output {
-    /// Writes a frame of `len` bytes: header, then payload, masked while it is copied. The header, and with it the key, is
-    /// asked for only when there is room.
-    fn write_frame(&mut self, len: usize, header: impl FnOnce() -> Header, payload: &[u8]) -> Result<(), Misuse>;
+/// Validates the payload of a whole message, if it is text that no extension has transformed.
+pub(crate) fn check_text(kind: MessageKind, rsv: Rsv, payload: &[u8]) -> Result<(), Violation> {
+    let mut text = Utf8Validator::new();
+    if is_checked_text(kind, rsv) && (text.update(payload).is_err() || !text.is_complete()) {
+        return Err(Violation::TextNotUtf8);
+    }
+    Ok(())
 }
+
+/// Where frames can be appended: a `Vec<u8>` (feature `alloc`) or a `BytesMut` (feature `bytes`).
+///
+/// It is implemented for these two and for no other type.
+#[cfg(feature = "alloc")]
+pub trait Append: Output {}
+
+#[cfg(feature = "alloc")]
+impl Append for Vec<u8> {}
+
+pub(crate) mod sealed {
+    use super::{EncodeError, Header};
+
+    /// Where a frame is written to.
+    #[cfg_attr(not(feature = "alloc"), expect(unreachable_pub, reason = "`Append` makes it reachable"))]
+    pub trait Output {
+        /// Writes a frame of `len` bytes: the header, then the payload, masked while it is copied. The header, and with it
+        /// the key, is asked for only when there is room.
+        fn write_frame(
+            &mut self,
+            len: usize,
+            header: impl FnOnce() -> Result<Header, EncodeError>,
+            payload: &[u8],
+        ) -> Result<(), EncodeError>;
+    }
+}
+
+use sealed::Output;
 
 /// To its front.
 impl Output for [u8] {
     #[inline(always)]
-    fn write_frame(&mut self, len: usize, header: impl FnOnce() -> Header, payload: &[u8]) -> Result<(), Misuse> {
-        let out = self.get_mut(..len).ok_or(Misuse::BufferTooSmall { needed: len })?;
-        let header = header();
+    fn write_frame(
+        &mut self,
+        len: usize,
+        header: impl FnOnce() -> Result<Header, EncodeError>,
+        payload: &[u8],
+    ) -> Result<(), EncodeError> {
+        let out = self.get_mut(..len).ok_or(EncodeError::BufferTooSmall { needed: len })?;
+        let header = header()?;
         let body = header.write(out);
-        // Unmasked too: this needs no call for few bytes, and was no slower than `memcpy`, which on some CPUs takes many times
-        // as long where source and destination are not aligned alike.
-        mask::xor_to(payload, body, header.mask_key().unwrap_or_default());
+        // Unmasked payload too: this needs no call for few bytes, and was no slower than `memcpy`, which on some CPUs takes
+        // many times as long if source and destination are not aligned alike.
+        xor::copy(payload, body, header.mask_key().unwrap_or_default());
         Ok(())
     }
+}
+
+/// To its end.
+#[cfg(feature = "alloc")]
+impl Output for Vec<u8> {
+    #[inline(always)]
+    #[allow(unsafe_code, reason = "a vector is made longer by what was written behind its end")]
+    fn write_frame(
+        &mut self,
+        len: usize,
+        header: impl FnOnce() -> Result<Header, EncodeError>,
+        payload: &[u8],
+    ) -> Result<(), EncodeError> {
+        let too_small = EncodeError::BufferTooSmall { needed: len };
+        self.try_reserve(len).map_err(|_| too_small)?;
+        let written = write_uninit(self.spare_capacity_mut(), &header()?, payload).ok_or(too_small)?;
+        // SAFETY: the `written` bytes after the end were written, so they lie within the capacity and are initialized.
+        unsafe { self.set_len(self.len() + written) };
+        Ok(())
+    }
+}
+
+/// Writes a frame to the front of `room` and returns its length; `None` if it does not fit. All of that length is
+/// initialized then.
+#[cfg(feature = "alloc")]
+#[inline(always)]
+pub(crate) fn write_uninit(room: &mut [core::mem::MaybeUninit<u8>], header: &Header, payload: &[u8]) -> Option<usize> {
+    let bytes = header.encode();
+    let (head, body) = room.split_at_mut_checked(bytes.as_ref().len())?;
+    xor::copy_uninit(payload, body, header.mask_key().unwrap_or_default())?;
+    xor::copy_uninit(bytes.as_ref(), head, [0; 4])?;
+    Some(bytes.as_ref().len() + payload.len())
 }
 
 impl<K> fmt::Debug for Encoder<K> {

@@ -1,63 +1,67 @@
 //! What comes out of a decoder.
 
 use core::fmt;
+#[cfg(feature = "alloc")]
+use core::marker::PhantomData;
 
-use crate::close::CloseCode;
 use crate::close_frame::CloseFrame;
-use crate::machine::Part;
-use crate::opcode::{Kind, Rsv};
+use crate::machine::{Control, Taken};
+use crate::opcode::{MessageKind, Rsv};
 
-/// What the decoder found next. Data borrows the input (`'b`), control frames borrow the decoder (`'d`).
+/// What a [`Decoder`](crate::Decoder) found next. Payload of messages borrows the input (`'b`), control frames borrow the
+/// decoder (`'d`).
+///
+/// The protocol has no fifth kind of event, so a `match` over these can be complete.
+#[allow(clippy::exhaustive_enums, reason = "the protocol closes the set, and every loop matches on it")]
 #[derive(Debug)]
 pub enum Event<'d, 'b> {
     /// Payload of a text or binary message: all of it, or a piece.
-    Data(Data<'b>),
-    /// A Ping: answer it with a Pong of the same payload (RFC 6455 §5.5.2).
-    Ping(Control<'d>),
-    /// A Pong.
-    Pong(Control<'d>),
-    /// A Close: answer it with a Close, unless one was sent, then close the connection (§5.5.1).
-    Close(Close<'d>),
+    Chunk(Chunk<'b>),
+    /// A Ping, with at most 125 bytes: answer it with a Pong that has the same payload (RFC 6455 §5.5.2).
+    Ping(&'d [u8]),
+    /// A Pong, with at most 125 bytes.
+    Pong(&'d [u8]),
+    /// A Close: answer it with [`CloseFrame::reply`] unless a Close was sent, then close the connection (§5.5.1).
+    Close(CloseFrame<'d>),
 }
 
-impl Event<'_, '_> {
-    /// The offset in the stream of the first header byte of the event's frame, in bytes.
-    pub const fn offset(&self) -> u64 {
-        match self {
-            Event::Data(data) => data.offset(),
-            Event::Ping(control) | Event::Pong(control) => control.offset(),
-            Event::Close(close) => close.offset(),
+impl<'d> From<Control<'d>> for Event<'d, '_> {
+    fn from(control: Control<'d>) -> Self {
+        match control {
+            Control::Ping(payload) => Event::Ping(payload),
+            Control::Pong(payload) => Event::Pong(payload),
+            Control::Close(close) => Event::Close(close),
         }
     }
 }
 
 /// A piece of a message's payload, unmasked, in the place where it was received.
 ///
-/// A message that is whole in the input is one piece. Otherwise there is a piece for each part of each frame that came
-/// in one call; their boundaries say nothing. When the input ends with a header, there is one empty piece, so that a
-/// message can be refused by its declared length; an empty frame is an empty piece too.
-pub struct Data<'b> {
-    // Checked as the next piece of its message, if `part.is_checked_text()`.
+/// A message that is whole in the input is one chunk. Otherwise there is a chunk for each part of each frame that came in
+/// one call; their boundaries carry no meaning. If the input ends right after a header, there is one empty chunk, so that a
+/// message can be refused by its declared length; an empty frame is an empty chunk too.
+pub struct Chunk<'b> {
+    // Checked as the continuation of its message, if `taken.is_checked_text()`.
     payload: &'b mut [u8],
-    part: Part,
+    taken: Taken,
 }
 
-impl<'b> Data<'b> {
-    /// `payload` must be what the machine's pass was done over, when it returned `part`.
+impl<'b> Chunk<'b> {
+    /// `payload` must be the bytes that the machine's pass was made over when it returned `taken`.
     #[inline]
-    pub(crate) fn new(payload: &'b mut [u8], part: Part) -> Data<'b> {
-        Data { payload, part }
+    pub(crate) fn new(payload: &'b mut [u8], taken: Taken) -> Chunk<'b> {
+        Chunk { payload, taken }
     }
 
-    /// The kind of the message that the piece belongs to.
-    pub const fn kind(&self) -> Kind {
-        self.part.kind
+    /// The kind of the message that the chunk belongs to.
+    pub const fn kind(&self) -> MessageKind {
+        self.taken.kind
     }
 
-    /// The bits of extensions on the message's first frame. If any is set, the message is opaque: its payload is what an
-    /// extension made of it, and text was not checked.
+    /// The bits of extensions on the first frame of the message; the same on each of its chunks. If any is set, the message
+    /// is opaque: its payload is what an extension made of it, and text was not validated.
     pub const fn rsv(&self) -> Rsv {
-        self.part.rsv
+        self.taken.rsv
     }
 
     /// The payload.
@@ -65,96 +69,152 @@ impl<'b> Data<'b> {
         self.payload
     }
 
-    /// The payload, for as long as the input lives, and to write to.
+    /// The payload, writable, for as long as the input lives.
     pub fn into_payload(self) -> &'b mut [u8] {
         self.payload
     }
 
-    /// The text, if this piece is a whole text message that is not opaque.
+    /// The text, if this chunk is a whole text message that is not opaque.
     #[inline]
     pub fn text(&self) -> Option<&str> {
-        if self.part.is_whole() { checked_text(self.payload, &self.part) } else { None }
+        if self.taken.is_whole() { checked_text(self.payload, &self.taken) } else { None }
     }
 
-    /// [`Data::text`], for as long as the input lives.
+    /// [`Chunk::text`], for as long as the input lives.
     #[inline]
     pub fn into_text(self) -> Option<&'b str> {
-        if self.part.is_whole() { checked_text(self.payload, &self.part) } else { None }
+        if self.taken.is_whole() { checked_text(self.payload, &self.taken) } else { None }
     }
 
     /// The offset in the stream of the first header byte of the frame, in bytes.
     pub const fn offset(&self) -> u64 {
-        self.part.offset
+        self.taken.offset
     }
 
-    /// Whether this is the first piece of its message.
+    /// Whether this is the first chunk of its message.
     pub const fn starts_message(&self) -> bool {
-        self.part.starts_message
+        self.taken.starts_message
     }
 
-    /// Whether this is the last piece of its frame.
+    /// Whether this is the last chunk of its frame.
     pub const fn ends_frame(&self) -> bool {
-        self.part.remaining == 0
+        self.taken.frame_remaining == 0
     }
 
-    /// Whether this is the last piece of its message.
+    /// Whether this is the last chunk of its message.
     pub const fn ends_message(&self) -> bool {
-        self.part.ends_message
+        self.taken.ends_message
     }
 
-    /// The bytes of payload that the frame declares beyond this piece.
-    pub const fn remaining(&self) -> u64 {
-        self.part.remaining
+    /// How many bytes of payload the frame declares beyond this chunk.
+    pub const fn frame_remaining(&self) -> u64 {
+        self.taken.frame_remaining
     }
 
-    /// The frames of the message so far, this one included.
+    /// The number of frames of the message so far, this one included.
     pub const fn fragments(&self) -> u32 {
-        self.part.fragments
+        self.taken.fragments
     }
 }
 
-/// The text of `payload`, which is all of a message whose last piece is `part`; `None` if it was not checked as text.
+/// The text of `payload`, which is all of a message whose last piece is `taken`; `None` if it was not checked as text.
 #[inline]
 #[allow(unsafe_code, reason = "the payload was validated while it was unmasked")]
-fn checked_text<'a>(payload: &'a [u8], part: &Part) -> Option<&'a str> {
-    // SAFETY: `Data` and `Message` are made from what the machine did its passes over, and they never give out the bytes
-    // to write to while they could still be asked for text. When `is_checked_text`, the validator of the message saw
-    // every byte, and the machine fails when it refuses one, or is inside a code point where the message ends.
-    part.is_checked_text().then(|| unsafe { core::str::from_utf8_unchecked(payload) })
+fn checked_text<'a>(payload: &'a [u8], taken: &Taken) -> Option<&'a str> {
+    // SAFETY: `Chunk` and `Message` are made of the bytes that the machine made its passes over, and they give them out for
+    // writing only when they can no longer be asked for text. Where `is_checked_text`, the validator of the message saw
+    // every byte, and the machine fails if the validator refuses one or a code point is open where the message ends.
+    taken.is_checked_text().then(|| unsafe { core::str::from_utf8_unchecked(payload) })
 }
 
-impl fmt::Debug for Data<'_> {
+impl fmt::Debug for Chunk<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Data").field("len", &self.payload.len()).field("part", &self.part).finish()
+        f.debug_struct("Chunk").field("len", &self.payload.len()).field("taken", &self.taken).finish()
     }
 }
 
-/// A whole message: in the place where it was received, or gathered from its pieces.
+/// What an [`Assembler`](crate::Assembler) found next. A message borrows the input (`'b`) if it lay there whole, else the
+/// assembler (`'m`); control frames borrow the assembler.
+///
+/// The protocol has no fifth kind of event, so a `match` over these can be complete.
 #[cfg(feature = "alloc")]
-#[derive(Clone, Copy)]
-pub struct Message<'m> {
-    payload: &'m [u8],
-    part: Part,
+#[allow(clippy::exhaustive_enums, reason = "the protocol closes the set, and every loop matches on it")]
+#[derive(Clone, Copy, Debug)]
+pub enum MessageEvent<'m, 'b> {
+    /// A whole message.
+    Message(Message<'m, 'b>),
+    /// A Ping, with at most 125 bytes: answer it with a Pong that has the same payload (RFC 6455 §5.5.2).
+    Ping(&'m [u8]),
+    /// A Pong, with at most 125 bytes.
+    Pong(&'m [u8]),
+    /// A Close: answer it with [`CloseFrame::reply`] unless a Close was sent, then close the connection (§5.5.1).
+    Close(CloseFrame<'m>),
 }
 
 #[cfg(feature = "alloc")]
-impl<'m> Message<'m> {
-    /// `payload` must be all of the message that `part` ends, as the machine's passes left it; the offset in `part` that
-    /// of the message's first frame.
+impl<'m> From<Control<'m>> for MessageEvent<'m, '_> {
+    fn from(control: Control<'m>) -> Self {
+        match control {
+            Control::Ping(payload) => MessageEvent::Ping(payload),
+            Control::Pong(payload) => MessageEvent::Pong(payload),
+            Control::Close(close) => MessageEvent::Close(close),
+        }
+    }
+}
+
+/// A whole message: in the place where it was received (`'b`), or gathered from its pieces in the assembler (`'m`).
+#[cfg(feature = "alloc")]
+#[derive(Clone, Copy)]
+pub struct Message<'m, 'b> {
+    // Borrowed for `'b`, if `taken.is_whole()`.
+    payload: &'m [u8],
+    taken: Taken,
+    input: PhantomData<&'b [u8]>,
+}
+
+#[cfg(feature = "alloc")]
+impl<'m, 'b> Message<'m, 'b> {
+    /// `payload` must be the bytes that the machine's pass was made over when it returned `taken`, which is a whole message.
     #[inline]
-    pub(crate) fn new(payload: &'m [u8], part: Part) -> Message<'m> {
-        Message { payload, part }
+    pub(crate) fn in_input(payload: &'b [u8], taken: Taken) -> Message<'m, 'b>
+    where
+        'b: 'm,
+    {
+        debug_assert!(taken.is_whole());
+        Message { payload, taken, input: PhantomData }
+    }
+
+    /// `payload` must be all of the message that `taken` ends and does not begin, as the machine's passes left it. `offset` is
+    /// that of the message's first frame.
+    #[inline]
+    pub(crate) fn gathered(payload: &'m [u8], taken: Taken, offset: u64) -> Message<'m, 'b> {
+        // Fail closed: whatever the caller passed, this is not the only piece of its message.
+        let taken = Taken { offset, starts_message: false, ..taken };
+        Message { payload, taken, input: PhantomData }
+    }
+
+    /// The message, if it lay whole in the input: then it borrows nothing else. `None` if it was gathered;
+    /// [`Assembler::gathered`](crate::Assembler::gathered) has it then.
+    #[inline]
+    #[allow(unsafe_code, reason = "what the payload borrows is known only at run time")]
+    pub fn into_input(self) -> Option<Message<'b, 'b>> {
+        // SAFETY: `in_input`, which takes a payload that is borrowed for `'b`, is the only way to a `taken` that is whole.
+        let payload = self
+            .taken
+            .is_whole()
+            .then(|| unsafe { core::slice::from_raw_parts(self.payload.as_ptr(), self.payload.len()) })?;
+        Some(Message { payload, taken: self.taken, input: PhantomData })
     }
 
     /// The kind of the message.
-    pub const fn kind(&self) -> Kind {
-        self.part.kind
+    pub const fn kind(&self) -> MessageKind {
+        self.taken.kind
     }
 
     /// The bits of extensions on the first frame. If any is set, the message is opaque: its payload is what an extension
-    /// made of it, and text was not checked.
+    /// made of it, and text was not validated.
     pub const fn rsv(&self) -> Rsv {
-        self.part.rsv
+        self.taken.rsv
     }
 
     /// The payload, unmasked.
@@ -165,80 +225,23 @@ impl<'m> Message<'m> {
     /// The text, if this is a text message that is not opaque.
     #[inline]
     pub fn text(&self) -> Option<&'m str> {
-        checked_text(self.payload, &self.part)
+        checked_text(self.payload, &self.taken)
     }
 
     /// The offset in the stream of the first header byte of the first frame, in bytes.
     pub const fn offset(&self) -> u64 {
-        self.part.offset
+        self.taken.offset
     }
 
-    /// How many frames the message came in.
+    /// The number of frames that the message came in.
     pub const fn fragments(&self) -> u32 {
-        self.part.fragments
+        self.taken.fragments
     }
 }
 
 #[cfg(feature = "alloc")]
-impl fmt::Debug for Message<'_> {
+impl fmt::Debug for Message<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Message").field("len", &self.payload.len()).field("part", &self.part).finish()
-    }
-}
-
-/// A Ping or a Pong, whole.
-#[derive(Clone, Copy, Debug)]
-pub struct Control<'d> {
-    offset: u64,
-    payload: &'d [u8],
-}
-
-impl<'d> Control<'d> {
-    pub(crate) const fn new(offset: u64, payload: &'d [u8]) -> Control<'d> {
-        Control { offset, payload }
-    }
-
-    /// The offset in the stream of the first header byte of the frame, in bytes.
-    pub const fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    /// The payload, unmasked: at most 125 bytes.
-    pub const fn payload(&self) -> &'d [u8] {
-        self.payload
-    }
-}
-
-/// A Close frame, whole.
-#[derive(Clone, Copy, Debug)]
-pub struct Close<'d> {
-    offset: u64,
-    frame: CloseFrame<'d>,
-}
-
-impl<'d> Close<'d> {
-    /// `body` was checked while it came.
-    pub(crate) fn new(offset: u64, body: &'d [u8]) -> Close<'d> {
-        Close { offset, frame: CloseFrame::parse(body).unwrap_or(CloseFrame::EMPTY) }
-    }
-
-    /// The offset in the stream of the first header byte of the frame, in bytes.
-    pub const fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    /// The code; `None` for an empty body, which an endpoint reports to its application as 1005.
-    pub const fn code(&self) -> Option<CloseCode> {
-        self.frame.code()
-    }
-
-    /// The reason: at most 123 bytes, perhaps none.
-    pub const fn reason(&self) -> &'d str {
-        self.frame.reason()
-    }
-
-    /// The frame to answer with.
-    pub const fn reply(&self) -> CloseFrame<'static> {
-        self.frame.reply()
+        f.debug_struct("Message").field("len", &self.payload.len()).field("taken", &self.taken).finish()
     }
 }

@@ -1,14 +1,11 @@
-//! 2 to 14 bytes to a header that is valid by construction, and back (RFC 6455 §5.2).
+//! The header of a frame, parsed and written: 2 to 14 bytes (RFC 6455 §5.2).
 
 use core::fmt;
 
 use crate::mask::MaskKey;
-use crate::opcode::{Opcode, Rsv};
+use crate::opcode::{MAX_CONTROL, Opcode, Rsv};
 use crate::role::Role;
 use crate::violation::Violation;
-
-/// The longest header, in bytes: 2, 8 of length, 4 of key.
-pub(crate) const MAX_HEADER: usize = 14;
 
 const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
@@ -19,8 +16,8 @@ const MASKED: u8 = 0x80;
 /// use wsframe::{Header, Opcode, Role, Rsv};
 ///
 /// // 256 bytes of binary, as in RFC 6455 §5.7.
-/// let (header, len) = Header::parse(&[0x82, 0x7e, 0x01, 0x00], Role::Client, Rsv::NONE)?.unwrap();
-/// assert_eq!((header.opcode(), header.payload_len(), len), (Opcode::Binary, 256, 4));
+/// let header = Header::parse(&[0x82, 0x7e, 0x01, 0x00], Role::Client, Rsv::NONE)?.unwrap();
+/// assert_eq!((header.opcode(), header.payload_len(), header.encoded_len()), (Opcode::Binary, 256, 4));
 /// assert_eq!(header.encode().as_ref(), [0x82, 0x7e, 0x01, 0x00]);
 ///
 /// // Two bytes of it are not enough.
@@ -37,6 +34,9 @@ pub struct Header {
 }
 
 impl Header {
+    /// The longest header, in bytes: 2, 8 of extended length, 4 of masking key.
+    pub const MAX_LEN: usize = 14;
+
     /// A header of these fields; `payload_len` in bytes.
     ///
     /// # Errors
@@ -54,16 +54,11 @@ impl Header {
         if !may_carry_rsv && !rsv.is_empty() {
             return Err(Violation::ReservedBits);
         }
-        if opcode.is_control() {
-            if !fin {
-                return Err(Violation::ControlFragmented);
-            }
-            if payload_len > 125 {
-                return Err(Violation::ControlTooLong);
-            }
-            if matches!(opcode, Opcode::Close) && payload_len == 1 {
-                return Err(Violation::CloseBodyOneByte);
-            }
+        if opcode.is_control() && !fin {
+            return Err(Violation::ControlFragmented);
+        }
+        if let Err(violation) = check_control_len(opcode, payload_len) {
+            return Err(violation);
         }
         if payload_len >> 63 != 0 {
             return Err(Violation::LengthTopBitSet);
@@ -71,14 +66,15 @@ impl Header {
         Ok(Header { fin, rsv, opcode, mask_key, payload_len })
     }
 
-    /// Reads the header at the front of `bytes`, which `receiver` received, and tells how long it is, in bytes; `None`
-    /// when more bytes are needed. Bytes after the header are not looked at.
+    /// Reads the header at the front of `bytes`, which `receiver` received. `None` means that more bytes are needed. The
+    /// header is [`encoded_len`](Header::encoded_len) bytes long, and bytes after it are not looked at.
     ///
     /// # Errors
     /// The rule that the header breaks by itself, as soon as the byte that decides is there. The order of frames and
     /// the limits are the [`Decoder`](crate::Decoder)'s to check.
-    pub fn parse(bytes: &[u8], receiver: Role, allowed_rsv: Rsv) -> Result<Option<(Header, usize)>, HeaderError> {
-        Header::parse_checked(bytes, receiver, allowed_rsv, |_| Ok(()), |_, _| Ok(()))
+    pub fn parse(bytes: &[u8], receiver: Role, allowed_rsv: Rsv) -> Result<Option<Header>, HeaderError> {
+        let parsed = Header::parse_checked(bytes, receiver, allowed_rsv, |_| Ok(()), |_, _| Ok(()))?;
+        Ok(parsed.map(|(header, _)| header))
     }
 
     /// [`Header::parse`] with two more checks, each made when the byte that decides it has been seen: `order` after the
@@ -147,13 +143,12 @@ impl Header {
     /// The header as it goes over the wire, its length in the shortest form.
     #[inline]
     pub const fn encode(&self) -> HeaderBytes {
-        let mut bytes = [0; MAX_HEADER];
+        let mut bytes = [0; Header::MAX_LEN];
         let rest = self.write(&mut bytes).len();
-        HeaderBytes { bytes, len: (MAX_HEADER - rest) as u8 }
+        HeaderBytes { bytes, len: (Header::MAX_LEN - rest) as u8 }
     }
 
-    /// Writes the header to the front of `frame`; returns what is behind it. Of a frame that is too short for its header,
-    /// nothing is.
+    /// Writes the header to the front of `frame` and returns the rest of it. `frame` must have room for the header.
     #[inline(always)]
     pub(crate) const fn write<'f>(&self, frame: &'f mut [u8]) -> &'f mut [u8] {
         let first = if self.fin { FIN } else { 0 } | self.rsv.bits() | self.opcode as u8;
@@ -176,7 +171,7 @@ impl Header {
     }
 }
 
-/// Writes all of `bytes` to the front of `to`; returns what is behind them.
+/// Writes all of `bytes` to the front of `to` and returns the rest of it, which is empty if they do not fit.
 #[inline(always)]
 const fn put<const N: usize>(to: &mut [u8], bytes: [u8; N]) -> &mut [u8] {
     match to.split_first_chunk_mut() {
@@ -184,7 +179,10 @@ const fn put<const N: usize>(to: &mut [u8], bytes: [u8; N]) -> &mut [u8] {
             *front = bytes;
             rest
         }
-        None => &mut [],
+        None => {
+            debug_assert!(false, "the caller makes room for the header");
+            &mut []
+        }
     }
 }
 
@@ -201,7 +199,7 @@ impl fmt::Debug for Header {
     }
 }
 
-/// The length of the header of a frame with so much payload, both in bytes.
+/// The length of the header of a frame with `payload_len` bytes of payload, in bytes.
 pub(crate) const fn encoded_len(payload_len: u64, masked: bool) -> usize {
     let len = match payload_len {
         0..126 => 2,
@@ -243,15 +241,22 @@ fn second_byte(byte: u8, opcode: Opcode, receiver: Role) -> Result<u8, Violation
         _ => {}
     }
     let len = byte & !MASKED;
+    check_control_len(opcode, len.into())?;
+    Ok(len)
+}
+
+/// The rules for the length of a control frame. As the second byte writes it, 126 and 127 stand for longer payloads.
+#[inline]
+const fn check_control_len(opcode: Opcode, len: u64) -> Result<(), Violation> {
     // "All control frames MUST have a payload length of 125 bytes or less."
-    if opcode.is_control() && len > 125 {
+    if opcode.is_control() && len > MAX_CONTROL as u64 {
         return Err(Violation::ControlTooLong);
     }
     // "If there is a body, the first two bytes of the body MUST be a 2-byte unsigned integer."
-    if opcode == Opcode::Close && len == 1 {
+    if matches!(opcode, Opcode::Close) && len == 1 {
         return Err(Violation::CloseBodyOneByte);
     }
-    Ok(len)
+    Ok(())
 }
 
 /// The payload length, and how many bytes beyond the first two spell it.
@@ -279,7 +284,7 @@ fn extended_len(short_len: u8, bytes: &[u8]) -> Result<Option<(u64, usize)>, Hea
     }
 }
 
-/// What a header breaks, and which of its bytes decides.
+/// The rule that a header breaks, and which of its bytes decides that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderError {
     violation: Violation,
@@ -317,8 +322,8 @@ impl core::error::Error for HeaderError {
 /// An encoded header: 2 to 14 bytes, for `writev` and the like.
 #[derive(Clone, Copy)]
 pub struct HeaderBytes {
-    /// Behind the header: zeros.
-    bytes: [u8; MAX_HEADER],
+    /// The header, then zeros.
+    bytes: [u8; Header::MAX_LEN],
     len: u8,
 }
 

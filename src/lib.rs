@@ -3,74 +3,61 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-#[cfg(feature = "tokio-util")]
+#[cfg(feature = "std")]
 extern crate std;
 
 /// The examples of the README are tests too.
-#[cfg(all(doctest, feature = "tokio-util"))]
+#[cfg(all(doctest, feature = "tokio-util", feature = "getrandom"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
 #[cfg(feature = "alloc")]
 mod assembler;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
-mod close;
+mod close_code;
 mod close_frame;
 mod config;
-mod cpu;
 mod decoder;
 mod encoder;
+mod error;
 mod event;
-#[cfg(feature = "tokio-util")]
-mod framed;
+mod frame;
 mod header;
+mod kernels;
+mod keys;
 mod machine;
 mod mask;
-#[cfg(feature = "bytes")]
-mod message;
-mod misuse;
 mod opcode;
 mod payload;
-#[cfg(feature = "bytes")]
-mod receive;
 mod role;
-#[cfg(feature = "bytes")]
-mod send;
 mod sequence;
 mod utf8;
 mod violation;
 
+#[cfg(feature = "bytes")]
+pub mod codec;
+
 #[cfg(feature = "alloc")]
-pub use crate::assembler::{Assembler, Incoming};
-pub use crate::close::{CloseCode, CloseCodeError, Reconnect, Sender};
-pub use crate::close_frame::{CloseFrame, ControlFrame};
-pub use crate::config::Config;
-pub use crate::cpu::kernels;
-pub use crate::decoder::Decoder;
-pub use crate::encoder::{Encoder, KeySource, Unmasked};
+pub use crate::assembler::Assembler;
+pub use crate::close_code::{CloseCode, CloseCodeError, Reconnect, SentBy};
+pub use crate::close_frame::{CloseBytes, CloseFrame};
+pub use crate::config::{Config, EncoderConfig};
+pub use crate::decoder::{Decoder, Inspector};
 #[cfg(feature = "alloc")]
-pub use crate::event::Message;
-pub use crate::event::{Close, Control, Data, Event};
+pub use crate::encoder::Append;
+pub use crate::encoder::Encoder;
+pub use crate::error::{DecodeError, EncodeError};
+pub use crate::event::{Chunk, Event};
+#[cfg(feature = "alloc")]
+pub use crate::event::{Message, MessageEvent};
+pub use crate::frame::Frame;
 pub use crate::header::{Header, HeaderBytes, HeaderError};
+pub use crate::kernels::kernels;
+#[cfg(feature = "getrandom")]
+pub use crate::keys::OsKeys;
+pub use crate::keys::{KeySource, Masking, NoKey, Unmasked};
 pub use crate::machine::State;
 pub use crate::mask::{Mask, MaskKey};
-pub use crate::misuse::Misuse;
-pub use crate::opcode::{Kind, Opcode, Rsv};
+pub use crate::opcode::{MessageKind, Opcode, Rsv};
 pub use crate::role::Role;
 pub use crate::utf8::{Utf8Error, Utf8Validator};
-pub use crate::violation::{Error, Violation};
-
-#[cfg(feature = "bytes")]
-pub mod codec {
-    #![doc = include_str!("codec.md")]
-    #[cfg(feature = "tokio-util")]
-    pub use crate::framed::{CodecError, MessageCodec};
-    pub use crate::message::{Close, Message, Opaque};
-    pub use crate::receive::MessageDecoder;
-    pub use crate::send::PreparedFrame;
-    #[doc(no_inline)]
-    pub use bytes::{Bytes, BytesMut};
-    #[doc(no_inline)]
-    pub use bytestring::ByteString;
-}
+pub use crate::violation::Violation;

@@ -1,26 +1,28 @@
-//! The receiving state machine, blind to where payload lives: it reads headers and control frames, holds to order and
-//! limits, counts offsets, and says "the next n bytes are payload of this kind".
+//! The receiving state machine, which does not know where payload is stored: it reads headers and control frames, checks
+//! their order and the limits, counts offsets, and announces how many of the next bytes are payload.
 
-use crate::close_frame::received_code;
+use core::mem;
+
+use crate::close_frame::{CloseFrame, received_code};
 use crate::config::Config;
-use crate::header::{Header, HeaderError, MAX_HEADER};
-use crate::mask::{self, MaskKey};
-use crate::opcode::{Kind, Opcode, Rsv};
-use crate::payload::Pass;
+use crate::error::DecodeError;
+use crate::header::{Header, HeaderError};
+use crate::kernels::xor;
+use crate::mask::MaskKey;
+use crate::opcode::{MAX_CONTROL, MessageKind, Opcode, Rsv, is_checked_text};
+use crate::payload::{Pass, PassError};
 use crate::role::Role;
 use crate::sequence::Sequence;
 use crate::utf8::Utf8Validator;
-use crate::violation::{Error, Violation};
-
-/// The longest payload of a control frame, in bytes (RFC 6455 §5.5).
-const MAX_CONTROL: usize = 125;
+use crate::violation::Violation;
 
 /// First bytes of messages in one frame.
 const FIN_TEXT: u8 = 0x80 | Opcode::Text as u8;
 const FIN_BINARY: u8 = 0x80 | Opcode::Binary as u8;
 
-/// Where a stream is.
+/// Where in the stream a decoder is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum State {
     /// Between two messages.
     Idle,
@@ -28,9 +30,9 @@ pub enum State {
     InMessage,
     /// Inside a frame: part of its header or payload has been taken.
     InFrame,
-    /// Behind a Close frame: what follows is swallowed.
+    /// After a Close frame: what follows is discarded.
     Closed,
-    /// Behind a violation.
+    /// After a violation.
     Failed,
 }
 
@@ -50,55 +52,72 @@ enum Stage {
     Close,
     Ping,
     Pong,
-    /// Behind a Close frame.
+    /// After a Close frame, whose body is held.
     Closed,
     Failed(Violation),
 }
 
-/// What stands at the front of the input, behind a header that was taken.
-pub(crate) enum Found {
-    /// Nothing: all was taken.
+/// What comes next in the input.
+pub(crate) enum Next<'m> {
+    /// Nothing: all of it was taken.
     Nothing,
-    /// A control frame, whole; its payload is in [`Machine::control`].
-    Control(Opcode),
-    /// Payload of a data frame, perhaps empty; [`Machine::payload`] must be called next.
-    Data(Piece),
+    /// A control frame that is complete now: [`Machine::control`] has it.
+    Control(ControlKind),
+    /// Payload of a data frame, perhaps empty.
+    Payload(Payload<'m>),
 }
 
-/// A piece of the payload of a data frame.
-pub(crate) struct Piece {
+/// Payload that has been announced and is taken by [`Payload::take`]. If this is dropped instead, the machine announces the
+/// same payload again.
+#[must_use]
+pub(crate) struct Payload<'m> {
+    machine: &'m mut Machine,
     /// In bytes, all of them in the input.
     pub(crate) len: usize,
     starts_message: bool,
 }
 
+/// A control frame.
+pub(crate) enum Control<'m> {
+    Ping(&'m [u8]),
+    Pong(&'m [u8]),
+    Close(CloseFrame<'m>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ControlKind {
+    Ping,
+    Pong,
+    Close,
+}
+
 /// A message in one frame, all of it in the input.
-pub(crate) struct WholeMessage {
-    kind: Kind,
+struct WholeMessage {
+    kind: MessageKind,
     rsv: Rsv,
     key: Option<MaskKey>,
     /// In bytes.
-    pub(crate) header_len: usize,
+    header_len: usize,
     /// The length of the payload, in bytes.
-    pub(crate) len: usize,
+    len: usize,
 }
 
-/// What is known of a piece of payload that was taken.
+/// The facts about a piece of payload that was taken.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Part {
+pub(crate) struct Taken {
     /// The offset of the first byte of the frame's header.
     pub(crate) offset: u64,
     /// The declared bytes of the frame that are still to come.
-    pub(crate) remaining: u64,
+    pub(crate) frame_remaining: u64,
     /// The frames of the message so far.
     pub(crate) fragments: u32,
-    pub(crate) kind: Kind,
+    pub(crate) kind: MessageKind,
     pub(crate) rsv: Rsv,
     pub(crate) starts_message: bool,
     pub(crate) ends_message: bool,
 }
 
-impl Part {
+impl Taken {
     /// Whether the piece is a whole message by itself.
     pub(crate) const fn is_whole(&self) -> bool {
         self.starts_message && self.ends_message
@@ -106,11 +125,11 @@ impl Part {
 
     /// Whether the payload was checked as text.
     pub(crate) const fn is_checked_text(&self) -> bool {
-        matches!(self.kind, Kind::Text) && self.rsv.is_empty()
+        is_checked_text(self.kind, self.rsv)
     }
 }
 
-/// Three cache lines. What a message that comes whole touches is in the first.
+/// Three cache lines, of which a message that comes whole touches the first.
 #[derive(Clone)]
 #[repr(C)]
 pub(crate) struct Machine {
@@ -129,7 +148,7 @@ pub(crate) struct Machine {
     /// The validator of the open text message; of the reason, inside a Close frame.
     text: Utf8Validator,
     /// What the open message is.
-    kind: Kind,
+    kind: MessageKind,
     rsv: Rsv,
     /// How many bytes are held.
     filled: u8,
@@ -146,13 +165,13 @@ impl Machine {
             position: 0,
             remaining: 0,
             frame_start: 0,
-            sequence: Sequence::new(&config),
+            sequence: Sequence::new(config.limits),
             key: [0; 4],
             role,
             allowed_rsv: config.allowed_rsv,
-            stage: if config.max_fragments == 0 { Stage::Boundary } else { Stage::Idle },
+            stage: if config.limits.max_fragments == 0 { Stage::Boundary } else { Stage::Idle },
             text: Utf8Validator::new(),
-            kind: Kind::Binary,
+            kind: MessageKind::Binary,
             rsv: Rsv::NONE,
             filled: 0,
             held: [0; MAX_CONTROL],
@@ -174,9 +193,30 @@ impl Machine {
         }
     }
 
-    /// The payload of the control frame that was found last.
-    pub(crate) fn control(&self) -> &[u8] {
+    /// The bytes that are held: the payload of the last control frame, or the beginning of a header.
+    pub(crate) fn held(&self) -> &[u8] {
         self.held.get(..self.filled.into()).unwrap_or_default()
+    }
+
+    /// The control frame that [`Next::Control`] announced.
+    pub(crate) fn control(&self, kind: ControlKind) -> Option<Control<'_>> {
+        match kind {
+            ControlKind::Ping => Some(Control::Ping(self.held())),
+            ControlKind::Pong => Some(Control::Pong(self.held())),
+            ControlKind::Close => {
+                debug_assert!(self.stage == Stage::Closed, "a Close frame was announced");
+                self.received_close().map(Control::Close)
+            }
+        }
+    }
+
+    /// The Close frame, if one was received.
+    #[allow(unsafe_code, reason = "the reason was validated while it was received")]
+    pub(crate) fn received_close(&self) -> Option<CloseFrame<'_>> {
+        // SAFETY: the stage is `Closed` only after `control_payload` has held the whole body of a Close frame and
+        // `check_close` has accepted its code and its reason; nothing is held after that. A body of one byte is refused with
+        // its header.
+        (self.stage == Stage::Closed).then(|| unsafe { CloseFrame::from_checked_body(self.held()) })
     }
 
     /// The offset of the first byte of the current or last frame's header.
@@ -196,10 +236,29 @@ impl Machine {
         self.stage == Stage::LastFrame
     }
 
-    /// A message in one frame, all of it at the front of `input`, with nothing open before it. Everything else, violations
-    /// included, is left to [`Machine::step`].
+    /// Takes a message in one frame off the front of `input`, if all of it is there and no message is open: its payload,
+    /// unmasked and validated in place. Everything else, violations included, is left to [`Machine::step`].
     #[inline(always)]
-    pub(crate) fn whole_message(&self, input: &[u8]) -> Option<WholeMessage> {
+    pub(crate) fn take_whole_message<'b>(
+        &mut self,
+        input: &mut &'b mut [u8],
+    ) -> Option<Result<(&'b mut [u8], Taken), DecodeError>> {
+        let message = self.whole_message(input)?;
+        let (header_len, len) = (message.header_len, message.len);
+        // Neither can fail, since the message was seen there. A branch that is never taken costs less than a bound.
+        let (_, rest) = mem::take(input).split_at_mut_checked(header_len)?;
+        let (payload, rest) = rest.split_at_mut_checked(len)?;
+        let taken = match self.unmask_whole(message, payload) {
+            Ok(taken) => taken,
+            Err(error) => return Some(Err(error)),
+        };
+        *input = rest;
+        Some(Ok((payload, taken)))
+    }
+
+    /// The message that [`Machine::take_whole_message`] takes.
+    #[inline(always)]
+    fn whole_message(&self, input: &[u8]) -> Option<WholeMessage> {
         if self.stage != Stage::Idle {
             return None;
         }
@@ -208,7 +267,7 @@ impl Machine {
         if plain != FIN_TEXT && plain != FIN_BINARY {
             return None;
         }
-        let kind = if plain == FIN_TEXT { Kind::Text } else { Kind::Binary };
+        let kind = if plain == FIN_TEXT { MessageKind::Text } else { MessageKind::Binary };
         let masked = self.role.receives_masked();
         // Without the mask bit that must be there; a wrong one makes it larger than any length.
         let (len, rest) = match second ^ (u8::from(masked) << 7) {
@@ -234,108 +293,101 @@ impl Machine {
         Some(WholeMessage { kind, rsv, key, header_len: input.len() - rest.len(), len: len as usize })
     }
 
-    /// Takes the message that [`Machine::whole_message`] saw, and unmasks its payload where it lies.
+    /// Unmasks and validates the payload of a message in one frame.
     #[inline(always)]
-    pub(crate) fn take_whole_message(&mut self, message: WholeMessage, payload: &mut [u8]) -> Result<Part, Error> {
+    fn unmask_whole(&mut self, message: WholeMessage, payload: &mut [u8]) -> Result<Taken, DecodeError> {
         let WholeMessage { kind, rsv, key, header_len, len } = message;
         let offset = self.position;
         let mut text = Utf8Validator::new();
-        let is_text = kind == Kind::Text && rsv.is_empty();
-        let result = Pass { key, text: is_text.then_some(&mut text) }.in_place(payload);
-        self.position = offset + (header_len + len) as u64;
-        if let Err(index) = result {
-            return Err(self.fail(Violation::TextNotUtf8, offset + (header_len + index) as u64));
+        let result = Pass { key, text: is_checked_text(kind, rsv).then_some(&mut text) }.in_place(payload);
+        if let Err(error) = result {
+            self.position = offset + header_len as u64;
+            return Err(self.fail_pass(error));
         }
+        self.position = offset + (header_len + len) as u64;
         if !text.is_complete() {
             return Err(self.fail(Violation::TextNotUtf8, self.position - 1));
         }
-        Ok(Part { offset, remaining: 0, fragments: 1, kind, rsv, starts_message: true, ends_message: true })
+        Ok(Taken { offset, frame_remaining: 0, fragments: 1, kind, rsv, starts_message: true, ends_message: true })
     }
 
-    /// Takes what is not data payload off the front of `input`: tells how many bytes that were, and what it found.
+    /// [`Machine::step_observed`], for those who do not want to see headers.
+    #[cfg(feature = "alloc")]
     #[inline]
-    pub(crate) fn step(&mut self, input: &[u8]) -> Result<(usize, Found), Error> {
+    pub(crate) fn step(&mut self, input: &[u8]) -> Result<(usize, Next<'_>), DecodeError> {
+        self.step_observed(input, |_| {})
+    }
+
+    /// Takes everything but the payload of data frames off the front of `input`, up to what comes next; returns how many
+    /// bytes that was. Each header is passed to `observe` as soon as it is accepted.
+    #[inline]
+    pub(crate) fn step_observed(
+        &mut self,
+        input: &[u8],
+        observe: impl FnOnce(&Header),
+    ) -> Result<(usize, Next<'_>), DecodeError> {
         match self.stage {
             // Most of what is cut is cut here.
             Stage::Fragment | Stage::LastFrame if !input.is_empty() => {
-                Ok((0, Found::Data(Piece { len: self.next_len(input), starts_message: false })))
+                let len = self.next_len(input);
+                Ok((0, Next::Payload(Payload { machine: self, len, starts_message: false })))
             }
-            _ => self.step_to_payload(input),
+            _ => self.step_to_payload(input, observe),
         }
     }
 
-    /// [`Machine::step`] from anywhere but inside the payload of a data frame.
-    fn step_to_payload(&mut self, input: &[u8]) -> Result<(usize, Found), Error> {
+    /// [`Machine::step_observed`] from anywhere but inside the payload of a data frame.
+    fn step_to_payload(
+        &mut self,
+        input: &[u8],
+        observe: impl FnOnce(&Header),
+    ) -> Result<(usize, Next<'_>), DecodeError> {
         match self.stage {
-            Stage::Failed(violation) => return Err(Error::new(violation, self.position.saturating_sub(1))),
-            Stage::Closed => return Ok((input.len(), Found::Nothing)),
-            _ if input.is_empty() => return Ok((0, Found::Nothing)),
+            Stage::Failed(violation) => return Err(DecodeError::new(violation, self.position.saturating_sub(1))),
+            Stage::Closed => return Ok((input.len(), Next::Nothing)),
+            _ if input.is_empty() => return Ok((0, Next::Nothing)),
             _ => {}
         }
         let mut taken = 0;
         if matches!(self.stage, Stage::Idle | Stage::Boundary | Stage::Header) {
-            match self.header(input)? {
+            match self.header(input, observe)? {
                 Some(header_len) => taken = header_len,
-                None => return Ok((input.len(), Found::Nothing)),
+                None => return Ok((input.len(), Next::Nothing)),
             }
         }
         let input = input.get(taken..).unwrap_or_default();
         match self.stage {
-            Stage::Close => self.control_payload(input, taken, Opcode::Close),
-            Stage::Ping => self.control_payload(input, taken, Opcode::Ping),
-            Stage::Pong => self.control_payload(input, taken, Opcode::Pong),
+            Stage::Close => self.control_payload(input, taken, ControlKind::Close),
+            Stage::Ping => self.control_payload(input, taken, ControlKind::Ping),
+            Stage::Pong => self.control_payload(input, taken, ControlKind::Pong),
             _ => {
-                let starts_message = self.sequence.fragments() == 1;
-                Ok((taken, Found::Data(Piece { len: self.next_len(input), starts_message })))
+                let (len, starts_message) = (self.next_len(input), self.sequence.fragments() == 1);
+                Ok((taken, Next::Payload(Payload { machine: self, len, starts_message })))
             }
         }
-    }
-
-    /// Takes the piece that was found; `unmask` is given the pass to do over it.
-    #[inline]
-    pub(crate) fn payload(
-        &mut self,
-        piece: &Piece,
-        unmask: impl FnOnce(Pass<'_>) -> Result<(), usize>,
-    ) -> Result<Part, Error> {
-        let key = self.role.receives_masked().then_some(self.key);
-        let is_text = self.kind == Kind::Text && self.rsv.is_empty();
-        if let Err(index) = unmask(Pass { key, text: is_text.then_some(&mut self.text) }) {
-            return Err(self.fail(Violation::TextNotUtf8, self.position + index as u64));
-        }
-        self.advance(piece.len);
-        let part = Part {
-            offset: self.frame_start,
-            remaining: self.remaining,
-            fragments: self.sequence.fragments(),
-            kind: self.kind,
-            rsv: self.rsv,
-            starts_message: piece.starts_message,
-            ends_message: self.remaining == 0 && self.stage == Stage::LastFrame,
-        };
-        if part.ends_message {
-            if is_text && !self.text.is_complete() {
-                return Err(self.fail(Violation::TextNotUtf8, self.position - 1));
-            }
-            self.sequence.end_message();
-        }
-        if self.remaining == 0 {
-            self.stage = self.between_frames();
-        }
-        Ok(part)
     }
 
     /// From now on, everything fails with this.
     #[cold]
-    pub(crate) fn fail(&mut self, violation: Violation, offset: u64) -> Error {
+    pub(crate) fn fail(&mut self, violation: Violation, offset: u64) -> DecodeError {
         self.stage = Stage::Failed(violation);
         self.position = offset + 1;
-        Error::new(violation, offset)
+        DecodeError::new(violation, offset)
     }
 
-    /// Takes the header at the front of `input`, or the rest of it: tells how many bytes that were. `None` when it is
-    /// not complete; all of `input` is held then.
-    fn header(&mut self, input: &[u8]) -> Result<Option<usize>, Error> {
+    /// From now on, everything fails because of a pass over the payload that begins at `position`.
+    #[cold]
+    fn fail_pass(&mut self, error: PassError) -> DecodeError {
+        match error {
+            PassError::NotUtf8(index) => self.fail(Violation::TextNotUtf8, self.position + index as u64),
+            #[cfg(feature = "alloc")]
+            PassError::NoRoom => self.fail(Violation::MessageTooLong, self.position.saturating_sub(1)),
+        }
+    }
+
+    /// Takes the header at the front of `input`, or the rest of it, and returns how many bytes that was; `None` if it is
+    /// not complete, and all of `input` is held.
+    fn header(&mut self, input: &[u8], observe: impl FnOnce(&Header)) -> Result<Option<usize>, DecodeError> {
         if self.stage != Stage::Header {
             self.frame_start = self.position;
             self.filled = 0;
@@ -344,19 +396,20 @@ impl Machine {
         let parsed = if held == 0 {
             self.parse(input)
         } else {
-            self.hold(input, MAX_HEADER);
-            self.parse(self.control())
+            self.hold(input, Header::MAX_LEN);
+            self.parse(self.held())
         };
         match parsed {
             Err(error) => Err(self.fail(error.violation(), self.frame_start + error.index() as u64)),
             Ok(Some((header, len))) => {
+                observe(&header);
                 self.begin(header);
                 self.position = self.frame_start + len as u64;
                 Ok(Some(len - held))
             }
             Ok(None) => {
                 if held == 0 {
-                    self.hold(input, MAX_HEADER);
+                    self.hold(input, Header::MAX_LEN);
                 }
                 self.stage = Stage::Header;
                 self.position += input.len() as u64;
@@ -390,8 +443,8 @@ impl Machine {
             }
             Opcode::Ping => return self.stage = Stage::Ping,
             Opcode::Pong => return self.stage = Stage::Pong,
-            Opcode::Text => (Some(Kind::Text), header.fin()),
-            Opcode::Binary => (Some(Kind::Binary), header.fin()),
+            Opcode::Text => (Some(MessageKind::Text), header.fin()),
+            Opcode::Binary => (Some(MessageKind::Binary), header.fin()),
             Opcode::Continuation => (None, header.fin()),
         };
         if let Some(kind) = kind {
@@ -402,27 +455,33 @@ impl Machine {
         self.sequence.begin_frame(header.payload_len());
     }
 
-    /// Takes the payload of a control frame, or a piece of it, behind a header of `taken` bytes.
-    fn control_payload(&mut self, input: &[u8], taken: usize, opcode: Opcode) -> Result<(usize, Found), Error> {
+    /// Takes the payload of a control frame, or a piece of it. `taken` bytes of header came before it in this call.
+    fn control_payload(
+        &mut self,
+        input: &[u8],
+        taken: usize,
+        kind: ControlKind,
+    ) -> Result<(usize, Next<'_>), DecodeError> {
         let held = usize::from(self.filled);
         let len = self.next_len(input);
         self.hold(input.get(..len).unwrap_or_default(), MAX_CONTROL);
         if let Some(piece) = self.held.get_mut(held..held + len) {
-            mask::xor(piece, self.key);
+            xor::in_place(piece, self.key);
         }
         self.advance(len);
-        if opcode == Opcode::Close {
+        if kind == ControlKind::Close {
             self.check_close(held)?;
         }
         if self.remaining != 0 {
-            return Ok((taken + len, Found::Nothing));
+            return Ok((taken + len, Next::Nothing));
         }
-        self.stage = if opcode == Opcode::Close { Stage::Closed } else { self.between_frames() };
-        Ok((taken + len, Found::Control(opcode)))
+        self.stage = if kind == ControlKind::Close { Stage::Closed } else { self.between_frames() };
+        Ok((taken + len, Next::Control(kind)))
     }
 
     /// Checks what came of a Close frame's payload after its first `before` bytes.
-    fn check_close(&mut self, before: usize) -> Result<(), Error> {
+    fn check_close(&mut self, before: usize) -> Result<(), DecodeError> {
+        // Not `held()`: the validator is borrowed beside it.
         let body = self.held.get(..self.filled.into()).unwrap_or_default();
         let body_start = self.position - u64::from(self.filled);
         if let Some(code) = body.first_chunk()
@@ -441,7 +500,7 @@ impl Machine {
         Ok(())
     }
 
-    /// The stage behind a frame.
+    /// The stage after a frame.
     fn between_frames(&self) -> Stage {
         // Whether text or binary makes no difference to the order.
         if self.sequence.check_order(Opcode::Binary).is_ok() { Stage::Idle } else { Stage::Boundary }
@@ -456,7 +515,7 @@ impl Machine {
     fn advance(&mut self, len: usize) {
         self.position += len as u64;
         self.remaining -= len as u64;
-        self.key = mask::advance(self.key, len);
+        self.key = xor::advance(self.key, len);
     }
 
     /// Holds the front of `bytes`, until `most` bytes are held.
@@ -467,4 +526,57 @@ impl Machine {
             self.filled += 1;
         }
     }
+}
+
+impl Payload<'_> {
+    /// The most payload that the open message can have, in bytes.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn most_message_len(&self) -> u64 {
+        self.machine.most_message_len()
+    }
+
+    /// Whether this is all of the payload of a message in one frame.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn is_whole_message(&self) -> bool {
+        let is_last = self.machine.stage == Stage::LastFrame && self.machine.remaining == self.len as u64;
+        self.starts_message && is_last
+    }
+
+    /// Takes the payload; `unmask` is given the pass to make over it.
+    #[inline]
+    pub(crate) fn take(self, unmask: impl FnOnce(Pass<'_>) -> Result<(), PassError>) -> Result<Taken, DecodeError> {
+        let Payload { machine, len, starts_message } = self;
+        let key = machine.role.receives_masked().then_some(machine.key);
+        let is_text = is_checked_text(machine.kind, machine.rsv);
+        if let Err(error) = unmask(Pass { key, text: is_text.then_some(&mut machine.text) }) {
+            return Err(machine.fail_pass(error));
+        }
+        machine.advance(len);
+        let taken = Taken {
+            offset: machine.frame_start,
+            frame_remaining: machine.remaining,
+            fragments: machine.sequence.fragments(),
+            kind: machine.kind,
+            rsv: machine.rsv,
+            starts_message,
+            ends_message: machine.remaining == 0 && machine.stage == Stage::LastFrame,
+        };
+        if taken.ends_message {
+            if is_text && !machine.text.is_complete() {
+                return Err(machine.fail(Violation::TextNotUtf8, machine.position - 1));
+            }
+            machine.sequence.end_message();
+        }
+        if machine.remaining == 0 {
+            machine.stage = machine.between_frames();
+        }
+        Ok(taken)
+    }
+}
+
+/// The first `at` bytes, and the rest. `at` is at most the length, which the linker need not be able to see.
+#[inline(always)]
+pub(crate) fn split(bytes: &mut [u8], at: usize) -> (&mut [u8], &mut [u8]) {
+    debug_assert!(at <= bytes.len());
+    bytes.split_at_mut(at.min(bytes.len()))
 }

@@ -1,10 +1,16 @@
-//! What the first byte of a frame says: the six opcodes of RFC 6455 §5.2, the kinds of message they make, and the
-//! three bits reserved for extensions.
+//! The first byte of a frame: the six opcodes of RFC 6455 §5.2, the two kinds of message, and the three bits that are
+//! reserved for extensions.
 
 use core::fmt;
 use core::ops::BitOr;
 
 /// What a frame is (RFC 6455 §5.2).
+///
+/// The protocol defines these six and reserves the others, so a `match` over them can be complete.
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "RFC 6455 defines six opcodes, and an extension that adds one is another protocol"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Opcode {
@@ -23,7 +29,7 @@ pub enum Opcode {
 }
 
 impl Opcode {
-    /// The opcode of this value, or `None` for the reserved ones (0x3–0x7, 0xB–0xF and what is not four bits).
+    /// The opcode of this value, or `None` for the reserved ones (0x3–0x7, 0xB–0xF) and for values of more than four bits.
     pub const fn from_u8(value: u8) -> Option<Opcode> {
         Some(match value {
             0x0 => Opcode::Continuation,
@@ -36,40 +42,50 @@ impl Opcode {
         })
     }
 
-    /// Whether this is Close, Ping or Pong: frames of at most 125 bytes of payload, never fragmented, allowed between
-    /// the fragments of a message (§5.5).
+    /// Whether this is Close, Ping or Pong: frames with at most 125 bytes of payload, which are never fragmented and may
+    /// come between the fragments of a message (§5.5).
     pub const fn is_control(self) -> bool {
         self as u8 & 0x8 != 0
     }
 }
 
-/// The two kinds of message (RFC 6455 §5.6).
+/// The two kinds of message (RFC 6455 §5.6). The protocol has no third, so a `match` over them can be complete.
+#[allow(clippy::exhaustive_enums, reason = "RFC 6455 defines two kinds of message")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum MessageKind {
     /// UTF-8 text.
     Text,
     /// Bytes.
     Binary,
 }
 
-impl Kind {
+impl MessageKind {
     /// The opcode of the first frame of such a message.
     pub const fn opcode(self) -> Opcode {
         match self {
-            Kind::Text => Opcode::Text,
-            Kind::Binary => Opcode::Binary,
+            MessageKind::Text => Opcode::Text,
+            MessageKind::Binary => Opcode::Binary,
         }
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for MessageKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Kind::Text => "text",
-            Kind::Binary => "binary",
+            MessageKind::Text => "text",
+            MessageKind::Binary => "binary",
         })
     }
 }
+
+/// Whether the payload of a message is validated as UTF-8: that of text is, unless an extension has transformed it.
+#[inline]
+pub(crate) const fn is_checked_text(kind: MessageKind, rsv: Rsv) -> bool {
+    matches!(kind, MessageKind::Text) && rsv.is_empty()
+}
+
+/// The longest payload of a control frame, in bytes (RFC 6455 §5.5).
+pub(crate) const MAX_CONTROL: usize = 125;
 
 /// A set of the three header bits that are reserved for extensions (RFC 6455 §5.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

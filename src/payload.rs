@@ -1,23 +1,15 @@
-//! Unmask and validate a piece of payload in one pass: where it lies, or on the way to where it belongs.
+//! Unmask and validate a piece of payload in one pass: in place, or on the way to another place.
 
 #[cfg(feature = "alloc")]
 use alloc::{collections::TryReserveError, vec::Vec};
-#[cfg(feature = "alloc")]
-use core::mem::MaybeUninit;
 use core::slice;
 
-#[cfg(feature = "bytes")]
-use bytes::BytesMut;
+use crate::kernels::{self, xor};
+use crate::mask::MaskKey;
+use crate::utf8::Utf8Validator;
 
-#[cfg(target_arch = "x86_64")]
-use crate::avx512;
-#[cfg(target_arch = "x86_64")]
-use crate::cpu;
-use crate::mask::{self, MaskKey};
-use crate::utf8::{self, Utf8Validator};
-
-/// Text goes through the kernels in blocks of this many bytes: where unmasking and validating are two loops, the second
-/// reads from the first-level cache, and where a block is refused, only that block is walked once more.
+/// Text goes through the kernels in blocks of this many bytes. Where unmasking and validating are two loops, the second
+/// then reads from the first-level cache, and where a block is refused, only that block is walked again.
 const BLOCK: usize = 16 * 1024;
 
 /// What is to be done to a piece of payload.
@@ -28,84 +20,73 @@ pub(crate) struct Pass<'a> {
     pub(crate) text: Option<&'a mut Utf8Validator>,
 }
 
+/// Why a pass ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PassError {
+    /// The byte at this index decides that the message is not UTF-8.
+    NotUtf8(usize),
+    /// The destination has no room for the piece. Nothing was written.
+    #[cfg(feature = "alloc")]
+    NoRoom,
+}
+
 impl Pass<'_> {
-    /// Unmasks and validates `piece` where it lies. `Err` is the index of the byte that decides that it is no text.
+    /// Unmasks and validates `piece` in place.
     #[inline(always)]
-    pub(crate) fn in_place(self, piece: &mut [u8]) -> Result<(), usize> {
+    pub(crate) fn in_place(self, piece: &mut [u8]) -> Result<(), PassError> {
         match self {
             // Field by field: a reference to the whole would keep it in memory.
-            Pass { key, text } if piece.len() > mask::SHORT => long_in_place(key, text, piece),
+            Pass { key, text } if piece.len() > xor::SHORT => long_in_place(key, text, piece),
             Pass { key: Some(key), text } => {
-                let ascii = mask::xor(piece, key);
+                let ascii = xor::in_place(piece, key);
                 match text {
-                    Some(text) if !ascii || !text.is_complete() => text.update(piece).map_err(|error| error.index()),
+                    Some(text) if !ascii || !text.is_complete() => update(text, piece),
                     _ => Ok(()),
                 }
             }
-            Pass { key: None, text: Some(text) } if !mask::is_ascii(piece) || !text.is_complete() => {
-                text.update(piece).map_err(|error| error.index())
-            }
+            Pass { key: None, text: Some(text) } if !xor::is_ascii(piece) || !text.is_complete() => update(text, piece),
             Pass { key: None, .. } => Ok(()),
         }
     }
 
-    /// Appends `piece` to `to`, unmasking and validating on the way; `to` must have room for it. `Err` as above.
+    /// Appends `piece` to `to`, unmasking and validating on the way. `to` must have room for it.
     #[cfg(feature = "alloc")]
     #[allow(unsafe_code, reason = "a vector is made longer by what was written behind its end")]
-    pub(crate) fn append(self, piece: &[u8], to: &mut Vec<u8>) -> Result<(), usize> {
-        let written = self.write(piece, to.spare_capacity_mut())?;
-        // SAFETY: so many bytes behind the end were written.
-        unsafe { to.set_len(to.len() + written) };
-        Ok(())
-    }
-
-    /// [`Pass::append`], to another kind of buffer.
-    #[cfg(feature = "bytes")]
-    #[allow(unsafe_code, reason = "a buffer is made longer by what was written behind its end")]
-    pub(crate) fn append_bytes(self, piece: &[u8], to: &mut BytesMut) -> Result<(), usize> {
-        let written = self.write(piece, to.spare_capacity_mut())?;
-        // SAFETY: so many bytes behind the end were written.
-        unsafe { to.set_len(to.len() + written) };
-        Ok(())
-    }
-
-    /// Writes all of `piece` to the front of `room`, unmasking and validating on the way; tells how many bytes that were: none,
-    /// if there is too little room.
-    #[cfg(feature = "alloc")]
-    #[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
-    fn write(self, piece: &[u8], room: &mut [MaybeUninit<u8>]) -> Result<usize, usize> {
-        let Some(room) = room.get_mut(..piece.len()) else { return Ok(0) };
-        let (from, to) = (piece.as_ptr(), room.as_mut_ptr().cast());
-        // SAFETY: `piece` is valid for reads and `room`, which has its length, for writes; a shared and an exclusive borrow do
-        // not overlap.
-        unsafe { self.kernel(from, to, piece.len())? };
-        Ok(piece.len())
-    }
-
-    /// Moves the `len` bytes at `from` to `to`, which is not behind it, unmasking and validating on the way. `Err` as above.
-    #[cfg(feature = "bytes")]
-    #[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
-    pub(crate) fn shift(self, bytes: &mut [u8], from: usize, to: usize, len: usize) -> Result<(), usize> {
-        if to > from || bytes.len().checked_sub(len).is_none_or(|most| from > most) {
-            return Ok(());
-        }
-        let at = bytes.as_mut_ptr();
-        // SAFETY: both places are within the slice, and the destination is not behind the source.
-        unsafe { self.kernel(at.add(from), at.add(to), len) }
-    }
-
-    /// # Safety
-    /// As [`mask::xor_raw`].
-    #[cfg(feature = "alloc")]
-    #[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
-    unsafe fn kernel(self, from: *const u8, to: *mut u8, len: usize) -> Result<(), usize> {
+    pub(crate) fn append(self, piece: &[u8], to: &mut Vec<u8>) -> Result<(), PassError> {
         let key = self.key.unwrap_or_default();
-        // SAFETY: as the caller's.
+        let Some(room) = to.spare_capacity_mut().get_mut(..piece.len()) else {
+            debug_assert!(false, "the caller makes room");
+            return Err(PassError::NoRoom);
+        };
+        match self.text {
+            // SAFETY: `piece` is valid for reads and `room`, which has its length, for writes; a shared and an exclusive
+            // borrow do not overlap.
+            Some(text) => unsafe { xor_text(piece.as_ptr(), room.as_mut_ptr().cast(), piece.len(), key, text)? },
+            None => xor::copy_uninit(piece, room, key).ok_or(PassError::NoRoom)?,
+        }
+        // SAFETY: the `piece.len()` bytes after the end lie within the capacity, and were all written: both calls write all
+        // of them unless they return an error.
+        unsafe { to.set_len(to.len() + piece.len()) };
+        Ok(())
+    }
+
+    /// Moves the `len` bytes at `from` to `to`, which must not lie after it, unmasking and validating on the way.
+    #[cfg(feature = "bytes")]
+    #[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+    pub(crate) fn shift(self, bytes: &mut [u8], from: usize, to: usize, len: usize) -> Result<(), PassError> {
+        if to > from || bytes.len().checked_sub(len).is_none_or(|most| from > most) {
+            debug_assert!(false, "the piece lies in the buffer, and moves to its front");
+            return Err(PassError::NoRoom);
+        }
+        let (at, key) = (bytes.as_mut_ptr(), self.key.unwrap_or_default());
+        // SAFETY: `from + len` and, since `to <= from`, `to + len` are at most the length of the slice; the destination does
+        // not lie after the source.
         unsafe {
+            let (from, to) = (at.add(from), at.add(to));
             match self.text {
                 Some(text) => xor_text(from, to, len, key, text),
                 None => {
-                    mask::xor_raw(from, to, len, key);
+                    xor::xor_raw(from, to, len, key);
                     Ok(())
                 }
             }
@@ -113,10 +94,14 @@ impl Pass<'_> {
     }
 }
 
+fn update(text: &mut Utf8Validator, piece: &[u8]) -> Result<(), PassError> {
+    text.update(piece).map_err(|error| PassError::NotUtf8(error.index()))
+}
+
 /// [`Pass::in_place`] for more bytes than are done inline.
 #[inline(never)]
 #[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
-fn long_in_place(key: Option<MaskKey>, text: Option<&mut Utf8Validator>, piece: &mut [u8]) -> Result<(), usize> {
+fn long_in_place(key: Option<MaskKey>, text: Option<&mut Utf8Validator>, piece: &mut [u8]) -> Result<(), PassError> {
     match (key, text) {
         (Some(key), Some(text)) => {
             let at = piece.as_mut_ptr();
@@ -124,19 +109,19 @@ fn long_in_place(key: Option<MaskKey>, text: Option<&mut Utf8Validator>, piece: 
             unsafe { xor_text(at, at, piece.len(), key, text) }
         }
         (Some(key), None) => {
-            mask::xor(piece, key);
+            xor::in_place(piece, key);
             Ok(())
         }
-        (None, Some(text)) => text.update(piece).map_err(|error| error.index()),
+        (None, Some(text)) => update(text, piece),
         (None, None) => Ok(()),
     }
 }
 
-/// Writes `from` XOR the key to `to`, and validates it as what comes next of `text`. `Err` is the index of the byte that
-/// decides that it is no text; then not all of it may have been written.
+/// Writes `from` XOR the key to `to`, and validates it as the continuation of `text`. On an error, not all of it may have
+/// been written.
 ///
 /// # Safety
-/// As [`mask::xor_raw`].
+/// As [`xor::xor_raw`].
 #[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
 unsafe fn xor_text(
     from: *const u8,
@@ -144,55 +129,34 @@ unsafe fn xor_text(
     len: usize,
     key: MaskKey,
     text: &mut Utf8Validator,
-) -> Result<(), usize> {
+) -> Result<(), PassError> {
     let mut at = 0;
     while at < len {
-        // The kernels begin with a whole code point: the end of one that was left open comes first, for itself.
+        // The kernels begin with a whole code point: the rest of one that was left open comes first, by itself.
         let missing = text.missing();
         let most = if missing != 0 { missing } else { BLOCK - to.addr() % 64 };
         let block_len = most.min(len - at);
-        let key = mask::advance(key, at);
+        let key = xor::advance(key, at);
         // SAFETY: the block lies within the caller's `len` bytes, and is written before it is read as a slice.
         let (block, seen) = unsafe {
             let (from, to) = (from.add(at), to.add(at));
             let seen = if missing != 0 {
-                mask::xor_raw(from, to, block_len, key);
+                xor::xor_raw(from, to, block_len, key);
                 None
             } else {
-                xor_and_see(from, to, block_len, key)
+                kernels::xor_text(from, to, block_len, key)
             };
             (slice::from_raw_parts(to, block_len), seen)
         };
         let taken = if missing != 0 { text.update(block) } else { text.take_seen(block, seen) };
-        taken.map_err(|error| at + error.index())?;
+        taken.map_err(|error| PassError::NotUtf8(at + error.index()))?;
         at += block_len;
     }
     Ok(())
 }
 
-/// Writes `from` XOR the key to `to`, and tells what [`utf8::see`] tells of that.
-///
-/// # Safety
-/// As [`mask::xor_raw`].
-#[inline]
-#[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
-unsafe fn xor_and_see(from: *const u8, to: *mut u8, len: usize, key: MaskKey) -> Option<bool> {
-    #[cfg(target_arch = "x86_64")]
-    if len > mask::SHORT && cpu::path() == cpu::Path::Avx512 {
-        // SAFETY: as the caller's; the machine has AVX-512 F and BW and BMI2.
-        return unsafe { avx512::xor_text(from, to, len, key) };
-    }
-    // SAFETY: as the caller's; behind `xor_raw`, all of the `len` bytes are initialized.
-    unsafe {
-        if mask::xor_raw(from, to, len, key) {
-            return Some(true);
-        }
-        utf8::see(slice::from_raw_parts(to, len))
-    }
-}
-
-/// Makes room in `buffer` for `more` bytes: in all, twice what it holds, but no more than the `most` that the message can
-/// have, unless the bytes that are here need it.
+/// Makes room in `buffer` for `more` bytes. It grows to twice its length, but not beyond the `most` bytes that the message
+/// can have, unless the bytes that are here need more.
 #[cfg(feature = "alloc")]
 pub(crate) fn make_room(buffer: &mut Vec<u8>, more: usize, most: u64) -> Result<(), TryReserveError> {
     let most = usize::try_from(most).unwrap_or(usize::MAX);

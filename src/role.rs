@@ -1,8 +1,10 @@
-//! Which end of the connection we are, and hence who must mask.
+//! The two ends of a connection, and which of them masks.
 
 use core::fmt;
 
-/// The end of the connection that decodes or encodes (RFC 6455 §1.2).
+/// The end of the connection that decodes or encodes (RFC 6455 §1.2). A connection has two ends, so a `match` over them can
+/// be complete.
+#[allow(clippy::exhaustive_enums, reason = "a connection has two ends")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Receives masked frames, sends unmasked ones.

@@ -1,7 +1,7 @@
 //! The fragmentation automaton of RFC 6455 §5.4, with the limits that count over a message. Blind to role, so that the
 //! decoder and the encoder hold to the same rules.
 
-use crate::config::Config;
+use crate::config::Limits;
 use crate::opcode::Opcode;
 use crate::violation::Violation;
 
@@ -18,13 +18,13 @@ pub(crate) struct Sequence {
 }
 
 impl Sequence {
-    pub(crate) const fn new(config: &Config) -> Sequence {
+    pub(crate) const fn new(limits: Limits) -> Sequence {
         Sequence {
             message_len: 0,
-            max_message_len: config.max_message_len,
-            max_frame_len: config.max_frame_len,
+            max_message_len: limits.max_message_len,
+            max_frame_len: limits.max_frame_len,
             fragments: 0,
-            max_fragments: config.max_fragments,
+            max_fragments: limits.max_fragments,
         }
     }
 

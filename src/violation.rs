@@ -1,9 +1,9 @@
-//! Each rule of the protocol that a peer can break: its close code, its section of RFC 6455, and words for the peer,
-//! for the log and for whoever mends the sender.
+//! Each rule of the protocol that a peer can break: its close code, its section of RFC 6455, and texts for the peer, for
+//! the log and for whoever has to fix the sender.
 
 use core::fmt;
 
-use crate::close::CloseCode;
+use crate::close_code::CloseCode;
 
 /// The longest reason that fits a Close frame, in bytes: 125 less the two of the code (RFC 6455 §5.5).
 pub(crate) const MAX_REASON: usize = 123;
@@ -17,9 +17,9 @@ macro_rules! violations {
             example: $example:literal,
         }
     )*) => {
-        /// A rule of the protocol that the peer broke, or a limit of ours that it went past.
+        /// A rule of the protocol that the peer broke, or a limit of this end that it exceeded.
         ///
-        /// Where one byte breaks several rules, the one that stands first here is reported.
+        /// If one byte breaks several rules, the one that is listed first here is reported.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Violation {
@@ -49,7 +49,7 @@ macro_rules! violations {
                 match self { $(Violation::$variant => $section,)* }
             }
 
-            /// A few words for the peer, at most 123 bytes: they fit a Close frame.
+            /// A few words for the peer: at most 123 bytes, so that they fit a Close frame.
             pub const fn reason(self) -> &'static str {
                 match self { $(Violation::$variant => $reason,)* }
             }
@@ -64,7 +64,7 @@ macro_rules! violations {
                 match self { $(Violation::$variant => $deciding,)* }
             }
 
-            /// How to mend the sender.
+            /// How to fix the sender.
             pub const fn remedy(self) -> &'static str {
                 match self { $(Violation::$variant => $remedy,)* }
             }
@@ -87,7 +87,7 @@ violations! {
     ReservedBits, PROTOCOL_ERROR, "5.2", "reserved bit set without an extension" {
         meaning: "A reserved bit is set that no agreed extension defines, or any on a control or continuation frame.",
         deciding_byte: "the 1st byte of the frame",
-        remedy: "Do not compress unless permessage-deflate was agreed in the handshake; set RSV1 on a message's first frame only.",
+        remedy: "Do not compress unless permessage-deflate was agreed in the handshake; set RSV1 on a message's first frame only. At the first byte of a stream, look for an HTTP head in front of the frames: \"G\" and \"H\" look like RSV1.",
         example: "c1 80 00000000",
     }
     ReservedOpcode, PROTOCOL_ERROR, "5.2", "reserved opcode" {
@@ -189,6 +189,11 @@ violations! {
 }
 
 impl Violation {
+    /// Whether this is a limit of the receiver, and not a rule of the protocol.
+    pub(crate) const fn is_limit(self) -> bool {
+        matches!(self, Violation::TooManyFragments | Violation::FrameTooLong | Violation::MessageTooLong)
+    }
+
     /// The violation of this [name](Violation::name).
     pub fn from_name(name: &str) -> Option<Violation> {
         Violation::ALL.iter().copied().find(|violation| violation.name() == name)
@@ -203,43 +208,3 @@ impl fmt::Display for Violation {
 }
 
 impl core::error::Error for Violation {}
-
-/// A [`Violation`], and where in the stream it was decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Error {
-    violation: Violation,
-    offset: u64,
-}
-
-impl Error {
-    pub(crate) const fn new(violation: Violation, offset: u64) -> Error {
-        Error { violation, offset }
-    }
-
-    /// The rule that was broken.
-    pub const fn violation(&self) -> Violation {
-        self.violation
-    }
-
-    /// The code to close the connection with.
-    pub const fn close_code(&self) -> CloseCode {
-        self.violation.close_code()
-    }
-
-    /// The offset in the stream of the byte that decided, in bytes; the first byte that the decoder took has offset 0.
-    pub const fn offset(&self) -> u64 {
-        self.offset
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}", self.violation, self.offset)
-    }
-}
-
-impl core::error::Error for Error {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.violation)
-    }
-}

@@ -1,23 +1,48 @@
-//! C7: the decoder and the encoder never allocate, and nobody reserves on a header's word.
+//! C7: the decoder and the encoder never allocate, nobody reserves on a header's word, and memory is what the documents say.
 
-mod counting;
+use bytes::{BufMut, BytesMut};
+use tokio_util::codec::{Decoder as _, Encoder as _};
+use wsframe::codec::{Message, MessageCodec, MessageDecoder, PreparedFrame};
+use wsframe::{Assembler, CloseFrame, Config, Decoder, Encoder, Event, Frame, MessageEvent, Role};
+use wsframe_dev::alloc::{Counting, allocated, measure};
+use wsframe_dev::frame;
 
-use counting::{HELD, PEAK, count};
-use wsframe::{Assembler, CloseFrame, Config, Decoder, Encoder, Event, Incoming, Role};
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 fn stream(len: usize) -> Vec<u8> {
     let mut encoder = Encoder::client(|| [1, 2, 3, 4]);
-    let mut stream = vec![0; 4 * len + 2000];
-    let mut at = 0;
+    let mut stream = Vec::new();
     let text = "a€".repeat(len / 4);
-    at += encoder.text(&mut stream[at..], &text).unwrap();
-    at += encoder.ping(&mut stream[at..], &[7; 125]).unwrap();
-    at += encoder.text_fragment(&mut stream[at..], &text, false).unwrap();
-    at += encoder.pong(&mut stream[at..], b"pong").unwrap();
-    at += encoder.text_fragment(&mut stream[at..], &text, true).unwrap();
-    at += encoder.close(&mut stream[at..], &CloseFrame::EMPTY).unwrap();
-    stream.truncate(at);
+    for frame in [
+        Frame::text(&text),
+        Frame::ping(&[7; 125]),
+        Frame::text_fragment(&text, false),
+        Frame::pong(b"pong"),
+        Frame::text_fragment(&text, true),
+        Frame::close(CloseFrame::EMPTY),
+    ] {
+        encoder.append(&mut stream, frame).unwrap();
+    }
     stream
+}
+
+/// Binary messages of `len` bytes from a server.
+fn frames(len: usize, times: usize) -> Vec<u8> {
+    frame(0x82, None, &vec![7; len]).repeat(times)
+}
+
+/// Reads `stream` into the decoder, at most `size` bytes a time and no more than it has room for; passes on its messages.
+fn read(decoder: &mut MessageDecoder, stream: &[u8], size: usize, mut on: impl FnMut(Message)) -> usize {
+    let (mut rest, mut reads) = (stream, 0);
+    while !rest.is_empty() {
+        let room = decoder.chunk_mut().len();
+        let (now, later) = rest.split_at(rest.len().min(size).min(room));
+        decoder.put_slice(now);
+        (rest, reads) = (later, reads + 1);
+        decoder.for_each(&mut on).unwrap();
+    }
+    reads
 }
 
 #[test]
@@ -26,13 +51,13 @@ fn the_decoder_never_allocates() {
         let mut stream = stream(20_000);
         let size = size.min(stream.len());
         let mut events = 0;
-        let counted = count(|| {
+        let counted = allocated(|| {
             let mut decoder = Decoder::new(Role::Server);
             for piece in stream.chunks_mut(size) {
                 decoder.for_each(piece, |_| events += 1).unwrap();
             }
         });
-        assert_eq!(counted, (0, 0), "pieces of {size}");
+        assert_eq!((counted.calls, counted.peak), (0, 0), "pieces of {size}");
         assert!(events >= 6);
     }
 }
@@ -41,28 +66,28 @@ fn the_decoder_never_allocates() {
 fn the_encoder_never_allocates() {
     let text = "ä".repeat(1000);
     let mut out = [0; 3000];
-    let counted = count(|| {
+    let counted = allocated(|| {
         for _ in 0..10 {
             let mut client = Encoder::client(|| [1, 2, 3, 4]);
             let mut server = Encoder::server();
             server.text(&mut out, &text).unwrap();
             client.text(&mut out, &text).unwrap();
-            client.text_fragment(&mut out, &text, false).unwrap();
+            client.encode(&mut out, Frame::text_fragment(&text, false)).unwrap();
             client.ping(&mut out, b"ping").unwrap();
-            client.close(&mut out, &CloseFrame::EMPTY).unwrap();
+            client.close(&mut out, CloseFrame::EMPTY).unwrap();
         }
     });
-    assert_eq!(counted, (0, 0));
+    assert_eq!(counted.calls, 0);
 }
 
 #[test]
 fn a_refusal_and_its_close_frame_do_not_allocate() {
     let mut frame = *b"\x81\x80\x01\x02\x03\x04\x83\x00";
-    let counted = count(|| {
+    let counted = allocated(|| {
         let error = Decoder::new(Role::Server).for_each(&mut frame, |_| {}).unwrap_err();
         assert_eq!(error.violation().close_frame().encode(None).as_ref().len(), 2 + 2 + "reserved opcode".len());
     });
-    assert_eq!(counted, (0, 0));
+    assert_eq!(counted.calls, 0);
 }
 
 #[test]
@@ -70,105 +95,542 @@ fn whole_messages_are_borrowed_from_the_input() {
     let mut stream: Vec<u8> = b"\x81\x85\0\0\0\0hello\x82\x83\0\0\0\0abc".repeat(100);
     let range = stream.as_ptr_range();
     let mut messages = 0;
-    let counted = count(|| {
+    let counted = allocated(|| {
         let mut assembler = Assembler::new(Role::Server);
         assembler
-            .for_each(&mut stream, |incoming| {
-                let Incoming::Message(message) = incoming else { panic!("{incoming:?}") };
+            .for_each(&mut stream, |event| {
+                let MessageEvent::Message(message) = event else { panic!("{event:?}") };
                 assert!(range.contains(&message.payload().as_ptr()));
                 messages += 1;
             })
             .unwrap();
     });
-    assert_eq!((counted, messages), ((0, 0), 200));
+    assert_eq!((counted.calls, messages), (0, 200));
 }
 
 #[test]
 fn a_declared_length_reserves_nothing() {
-    let config = Config::SERVER.max_frame_len(1 << 40).max_message_len(1 << 40);
-    for declared in [16 << 20, 1 << 30, 1 << 40] {
-        let mut input = b"\x82\xff".to_vec();
-        input.extend(u64::to_be_bytes(declared));
-        input.extend([0; 4 + 10]);
-        let mut assembler = Assembler::with_config(Role::Server, config);
-        let (_, peak) = count(|| assembler.for_each(&mut input, |_| {}).unwrap());
-        assert!(peak <= 64, "{peak} bytes are held for 10 bytes of {declared}");
+    for (role, key) in [(Role::Server, Some([0; 4])), (Role::Client, None)] {
+        let config = Config::preset(role).with_max_frame_len(1 << 40).with_max_message_len(1 << 40);
+        for declared in [16_u64 << 20, 1 << 30, 1 << 40] {
+            let mut stream = vec![0x82, if key.is_some() { 0xff } else { 0x7f }];
+            stream.extend(declared.to_be_bytes());
+            stream.extend(key.into_iter().flatten());
+            stream.extend([0; 10]);
+            for size in [stream.len(), 7, 1] {
+                let at = format!("for 10 bytes of {declared}, in pieces of {size}");
+                let mut pieces: Vec<Vec<u8>> = stream.chunks(size).map(<[u8]>::to_vec).collect();
+                let mut assembler = Assembler::with_config(role, config);
+                let counted =
+                    allocated(|| pieces.iter_mut().for_each(|piece| assembler.for_each(piece, |_| {}).unwrap()));
+                assert!(counted.peak <= 64, "{} bytes are held {at}", counted.peak);
+                let counted = allocated(|| {
+                    let mut decoder = MessageDecoder::with_config(role, config);
+                    read(&mut decoder, &stream, size, |message| panic!("{message:?}"));
+                    decoder.chunk_mut();
+                });
+                assert!(counted.peak <= 24 * 1024, "{} bytes are held {at}", counted.peak);
+                // Each read in a buffer of its own, into which nothing can be read.
+                if role == Role::Server {
+                    let counted = allocated(|| {
+                        let mut codec = MessageCodec::server_with_config(config, Default::default());
+                        for piece in stream.chunks(size) {
+                            assert!(codec.decode(&mut BytesMut::from(piece)).unwrap().is_none());
+                        }
+                    });
+                    assert!(counted.peak <= 24 * 1024, "{} bytes are held {at}, in buffers of their own", counted.peak);
+                }
+            }
+        }
     }
 }
 
 #[test]
 fn the_buffer_grows_with_what_came_and_stays_below_the_limit() {
     let len = 3_000_000;
-    let mut input = b"\x82\xff".to_vec();
-    input.extend(u64::to_be_bytes(len as u64));
-    input.extend([0; 4]);
-    input.extend(vec![5; len]);
+    let mut input = frame(0x82, Some([0; 4]), &vec![5; len]);
     let mut assembler = Assembler::new(Role::Server);
-    let mut came = 0;
-    HELD.set(0);
+    let (mut came, mut held) = (0, 0);
     for piece in input.chunks_mut(1460) {
-        came += piece.len() as isize;
-        let held = HELD.get();
-        PEAK.set(held);
-        assembler.for_each(piece, |incoming| assert!(matches!(incoming, Incoming::Message(_)))).unwrap();
-        assert!(HELD.get() <= (2 * came).min(len as isize) + 1460, "{} bytes are held for {came}", HELD.get());
+        came += piece.len() as i64;
+        held += allocated(|| {
+            assembler.for_each(piece, |event| assert!(matches!(event, MessageEvent::Message(_)))).unwrap();
+        })
+        .held;
+        assert!(held <= (2 * came).min(len as i64) + 1460, "{held} bytes are held for {came}");
     }
-    // The message was returned by the last call; the next one gives the buffer back.
-    assert!(HELD.get() <= 64 * 1024, "{} bytes are kept", HELD.get());
+    // The message was returned by the last call; the next one frees the buffer.
+    held += allocated(|| assembler.for_each(&mut [], |_| {}).unwrap()).held;
+    assert!(held <= 64 * 1024, "{held} bytes are kept");
 }
 
 #[test]
-fn an_idle_connection_keeps_as_large_a_buffer_as_it_was_told() {
-    for (kept, least) in [(0, 0), (1 << 20, 300_000), (300_000, 300_000), (299_999, 0)] {
-        let mut assembler = Assembler::new(Role::Client).keep(kept);
-        HELD.set(0);
-        for _ in 0..2 {
-            assembler.for_each(&mut b"\x82\x7f\0\0\0\0\0\x04\x93\xe0".to_vec(), |_| {}).unwrap();
-            assembler.for_each(&mut vec![5; 300_000], |_| {}).unwrap();
-        }
-        assembler.for_each(&mut [], |_| {}).unwrap();
-        assert_eq!(HELD.get(), least, "with {kept} bytes to keep");
+fn an_idle_assembler_keeps_as_large_a_buffer_as_it_was_told() {
+    for (kept, least) in [(0, 0), (1 << 20, 300_000), (300_000, 300_000), (299_999, 0), (usize::MAX, 300_000)] {
+        let mut assembler = Assembler::new(Role::Client).with_max_idle_buffer(kept);
+        let mut header = b"\x82\x7f\0\0\0\0\0\x04\x93\xe0".to_vec();
+        let mut payload = vec![5; 300_000];
+        let counted = allocated(|| {
+            for _ in 0..2 {
+                assembler.for_each(&mut header.clone(), |_| {}).unwrap();
+                // Not all at once: then it would not be gathered.
+                let (first, second) = payload.split_at_mut(1000);
+                assembler.for_each(first, |_| {}).unwrap();
+                assembler.for_each(second, |_| {}).unwrap();
+            }
+            assembler.for_each(&mut [], |_| {}).unwrap();
+        });
+        assert_eq!(counted.held, least, "with {kept} bytes to keep");
+        // Frees it, too, when a message comes that does not need it.
+        let again = allocated(|| assembler.for_each(&mut header, |_| {}).unwrap());
+        assert!(again.held <= 0);
     }
+}
+
+/// Across large messages, the buffer is used again as long as they need it, and freed when one does not.
+#[test]
+fn the_assembler_reuses_its_buffer_across_large_messages() {
+    let message = |len: usize| frame(0x82, None, &vec![1; len]);
+    let mut assembler = Assembler::new(Role::Client);
+    let mut feed = |bytes: Vec<u8>| {
+        let mut bytes = bytes;
+        let (first, second) = bytes.split_at_mut(20);
+        allocated(|| {
+            assembler.for_each(first, |_| {}).unwrap();
+            assembler.for_each(second, |_| {}).unwrap();
+        })
+    };
+    // In one input, so that it does not run dry between them.
+    let together = [message(200_000), message(200_000), message(100)].concat();
+    let counted = feed(together);
+    assert!(counted.peak <= 201_000, "{} bytes", counted.peak);
+    assert!(counted.held <= 0, "{} bytes are kept", counted.held);
 }
 
 #[test]
 fn the_buffer_is_used_again_for_later_messages() {
-    let mut stream = Vec::new();
-    for _ in 0..1000 {
-        stream.extend(b"\x02\x83\0\0\0\0abc\x80\x83\0\0\0\0def");
-    }
+    let mut stream = b"\x02\x83\0\0\0\0abc\x80\x83\0\0\0\0def".repeat(1000);
     let mut assembler = Assembler::new(Role::Server);
     let mut messages = 0;
-    let (calls, _) = count(|| assembler.for_each(&mut stream, |_| messages += 1).unwrap());
+    let counted = allocated(|| assembler.for_each(&mut stream, |_| messages += 1).unwrap());
     assert_eq!(messages, 1000);
-    assert!(calls <= 2, "{calls} allocations");
+    assert!(counted.calls <= 2, "{} allocations", counted.calls);
 }
 
 #[test]
 fn many_small_fragments_are_gathered_in_few_allocations() {
     let mut stream = b"\x02\x80\0\0\0\0".to_vec();
-    for _ in 0..60_000 {
-        stream.extend(b"\x00\x83\0\0\0\0abc");
-    }
+    stream.extend(b"\x00\x83\0\0\0\0abc".repeat(60_000));
     stream.extend(b"\x80\x80\0\0\0\0");
     let mut assembler = Assembler::new(Role::Server);
     let mut messages = 0;
-    let (calls, peak) = count(|| {
+    let counted = allocated(|| {
         for piece in stream.chunks_mut(1460) {
             assembler.for_each(piece, |_| messages += 1).unwrap();
         }
     });
     assert_eq!(messages, 1);
-    assert!(calls <= 20, "{calls} allocations");
-    assert!(peak <= 2 * 180_000, "{peak} bytes");
+    assert!(counted.calls <= 20, "{} allocations", counted.calls);
+    assert!(counted.peak <= 2 * 180_000, "{} bytes", counted.peak);
 }
 
 #[test]
 fn a_clone_of_the_decoder_does_not_allocate() {
-    let decoder = Decoder::new(Role::Client);
-    assert_eq!(count(|| drop(decoder.clone())), (0, 0));
     fn is_send_and_sync<T: Clone + Send + Sync>(_: &T) {}
+    let decoder = Decoder::new(Role::Client);
+    assert_eq!(allocated(|| drop(decoder.clone())).calls, 0);
     is_send_and_sync(&decoder);
     assert!(size_of::<Decoder>() <= 192);
     assert!(size_of::<Option<Event<'_, '_>>>() <= 48);
+}
+
+/// As the documentation says, on 64-bit targets.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn a_connection_is_small() {
+    assert_eq!((size_of::<Decoder>(), size_of::<Assembler>(), size_of::<MessageDecoder>()), (192, 256, 336));
+}
+
+#[test]
+fn after_a_close_or_a_violation_nothing_is_held() {
+    let begun = [&b"\x02\x7f\0\0\0\0\0\x0f\x42\x40"[..], &[0; 1_000_000]].concat();
+    for (end, is_close) in [(&b"\x88\x00rest"[..], true), (b"\x88\x00", true), (b"\x83", false), (b"\x01\x00", false)] {
+        let mut buffers = [begun.clone(), end.to_vec()];
+        let (assembler, counted) = measure(|| {
+            let mut assembler = Assembler::new(Role::Client);
+            for piece in &mut buffers {
+                assert_eq!(assembler.for_each(piece, |_| {}).is_ok(), is_close || piece.len() > 1000);
+            }
+            assembler
+        });
+        assert!(counted.held <= 1000, "the assembler holds {} bytes after {end:?}", counted.held);
+        drop(assembler);
+
+        let (decoder, counted) = measure(|| {
+            let mut decoder = MessageDecoder::new(Role::Client);
+            read(&mut decoder, &begun, 65_536, |message| panic!("{message:?}"));
+            decoder.put_slice(end);
+            assert!(matches!(decoder.decode(), Ok(Some(Message::Close(_))) | Err(_)));
+            assert!(matches!(decoder.decode(), Ok(None) | Err(_)));
+            // A server that reads on until the peer closes the transport needs little for it.
+            for _ in 0..10 {
+                decoder.put_slice(&[0; 5000]);
+            }
+            decoder
+        });
+        assert!(counted.held <= 1100, "the decoder holds {} bytes after {end:?}", counted.held);
+        drop(decoder);
+    }
+}
+
+#[test]
+fn small_messages_allocate_at_most_once_per_read_buffer() {
+    for (len, size) in [(0, 4096), (2, 4096), (16, 65_536), (100, 65_536), (1000, 65_536), (1000, 8192)] {
+        let stream = frames(len, 20_000);
+        for keep in [false, true] {
+            let mut decoder = MessageDecoder::new(Role::Client).with_read_size(size);
+            let mut kept = Vec::with_capacity(20_000);
+            let (reads, counted) = measure(|| {
+                read(&mut decoder, &stream, size, |message| {
+                    if keep {
+                        kept.push(message);
+                    }
+                })
+            });
+            assert!(!keep || kept.len() == 20_000);
+            // A buffer is its bytes, and what counts their owners.
+            let most = 2 * reads as u64 + 2;
+            assert!(
+                counted.calls <= most,
+                "{} allocations in {reads} reads of {size}, messages of {len}",
+                counted.calls
+            );
+        }
+    }
+}
+
+#[test]
+fn a_new_read_buffer_has_the_room_that_was_asked_for() {
+    for size in [1024, 8192, 65_536] {
+        let mut decoder = MessageDecoder::new(Role::Client).with_read_size(size);
+        assert_eq!(decoder.chunk_mut().len(), size);
+    }
+    assert_eq!(MessageDecoder::new(Role::Client).chunk_mut().len(), 8192);
+    assert_eq!(MessageDecoder::new(Role::Client).with_read_size(0).chunk_mut().len(), 1024);
+    let counted = allocated(|| {
+        let mut decoder = MessageDecoder::new(Role::Client);
+        for _ in 0..100 {
+            decoder.chunk_mut();
+            decoder.spare_mut();
+        }
+    });
+    assert_eq!(counted.calls, 1);
+}
+
+#[test]
+fn payloads_of_control_frames_share_their_room() {
+    let stream = b"\x89\x02hi\x8a\x00\x89\x04ping".repeat(3000);
+    let mut decoder = MessageDecoder::new(Role::Client);
+    decoder.put_slice(&stream);
+    let counted = allocated(|| decoder.for_each(drop).unwrap());
+    assert!(counted.calls <= 6, "{} allocations", counted.calls);
+    // Those that are kept share a buffer of 256 bytes, too.
+    let mut decoder = MessageDecoder::new(Role::Client);
+    decoder.put_slice(&b"\x89\x04ping".repeat(3200));
+    let mut kept = Vec::with_capacity(3200);
+    let counted = allocated(|| decoder.for_each(|message| kept.push(message)).unwrap());
+    assert_eq!(kept.len(), 3200);
+    assert!(counted.calls <= 2 * 3200 * 4 / 256 + 2, "{} allocations", counted.calls);
+    assert!(counted.held <= 3200 * 4 + 60 * 50 + 256, "{} bytes", counted.held);
+}
+
+#[test]
+fn memory_grows_with_what_came() {
+    let len = 3_000_000;
+    let stream = frames(len, 1);
+    for size in [100, 1460, 65_536] {
+        let mut decoder = MessageDecoder::new(Role::Client).with_read_size(size);
+        let (mut came, mut held) = (0, 0);
+        for piece in stream.chunks(size) {
+            came += piece.len();
+            let (message, counted) = measure(|| {
+                decoder.put_slice(piece);
+                decoder.decode().unwrap()
+            });
+            assert_eq!(message.is_some(), came == stream.len());
+            let most = (2 * came).min(len) + 4 * size.max(4096) + 100;
+            // While it grows, what it was is there too.
+            let peak = (held + counted.peak) as usize;
+            assert!(peak <= most + came, "{peak} bytes were held when {came} came");
+            held += counted.held;
+            assert!(held as usize <= most, "{held} bytes are held when {came} came in reads of {size}");
+        }
+    }
+}
+
+/// Whatever came before it in the same buffer.
+#[test]
+fn a_connection_holds_no_more_than_its_limit_and_a_few_reads() {
+    let limit = 1_000_000;
+    let stream = [frames(500_000, 1), frames(limit, 1), frames(900_000, 1), frames(limit, 2)].concat();
+    for size in [1460, 8192, 65_536] {
+        let config = Config::CLIENT.with_max_message_len(limit as u64);
+        let mut decoder = MessageDecoder::with_config(Role::Client, config).with_read_size(size);
+        let (mut held, mut steady) = (0, 0);
+        for piece in stream.chunks(size) {
+            held += allocated(|| _ = read(&mut decoder, piece, size, drop)).held;
+            steady = steady.max(held as usize);
+        }
+        assert!(steady <= limit + 4 * size.max(4096) + 100, "{steady} bytes are held in reads of {size}");
+    }
+}
+
+/// What follows a large message is not copied for each of the messages in it.
+#[test]
+fn many_messages_in_one_buffer_are_not_copied() {
+    for idle in [0, 50, 65_536] {
+        let stream = frames(100, 5000);
+        let mut decoder =
+            MessageDecoder::new(Role::Client).with_max_idle_buffer(idle).with_received(BytesMut::from(&stream[..]));
+        let mut messages = 0;
+        let counted = allocated(|| decoder.for_each(|_| messages += 1).unwrap());
+        assert_eq!(messages, 5000);
+        assert!(counted.bytes <= 2 * stream.len() as u64, "{} bytes, with {idle} to keep", counted.bytes);
+    }
+}
+
+/// The peer chooses where a read ends.
+#[test]
+fn small_messages_that_are_cut_do_not_keep_a_buffer_each() {
+    for len in [1, 10, 100, 1000] {
+        let stream = frames(len, 1000);
+        let mut kept = Vec::with_capacity(1000);
+        let (decoder, counted) = measure(|| {
+            let mut decoder = MessageDecoder::new(Role::Client);
+            // After the header of the next message, or its first byte.
+            let frame = stream.len() / 1000;
+            let (first, rest) = stream.split_at(frame - len + usize::from(len > 1));
+            decoder.put_slice(first);
+            decoder.for_each(|message| kept.push(message)).unwrap();
+            for piece in rest.chunks(frame) {
+                decoder.put_slice(piece);
+                decoder.for_each(|message| kept.push(message)).unwrap();
+            }
+            decoder
+        });
+        assert_eq!(kept.len(), 1000);
+        // What counts the owners of a buffer is 40 bytes.
+        let most = 2 * stream.len() + 1000 * 40 + 2 * 8192;
+        assert!(counted.held as usize <= most, "{} bytes are held for 1000 messages of {len}", counted.held);
+        drop(decoder);
+    }
+}
+
+/// Messages that come one a read, and are kept.
+#[test]
+fn small_messages_do_not_keep_a_read_buffer_each() {
+    for len in [10, 100, 500] {
+        let mut kept = Vec::with_capacity(1000);
+        let mut codec = MessageCodec::client(|| [0; 4]);
+        let stream = frames(len, 1000);
+        let (mut buffer, counted) = measure(|| {
+            let mut buffer = BytesMut::with_capacity(8192);
+            for frame in stream.chunks(stream.len() / 1000) {
+                assert_eq!(codec.decode(&mut buffer).unwrap(), None);
+                assert!(buffer.capacity() >= 1024);
+                buffer.put_slice(frame);
+                kept.extend(codec.decode(&mut buffer).unwrap());
+            }
+            buffer
+        });
+        let most = 2 * 1000 * (len + 4) + 24 * 1024;
+        assert!(counted.held as usize <= most, "{} bytes are held for 1000 messages of {len}", counted.held);
+        // All of a buffer that is free again can be read into.
+        kept.clear();
+        assert_eq!(codec.decode(&mut buffer).unwrap(), None);
+        assert!(buffer.capacity() >= 8192);
+    }
+}
+
+#[test]
+fn a_message_can_be_copied_out_of_the_buffer_that_it_shares() {
+    let stream = [frames(60_000, 1), frame(0x81, None, b"small")].concat();
+    for detach in [false, true] {
+        let mut kept = None;
+        let counted = allocated(|| {
+            let mut decoder = MessageDecoder::new(Role::Client);
+            decoder.put_slice(&stream);
+            decoder.for_each(|message| kept = Some(message)).unwrap();
+            kept = kept.take().map(|message| if detach { message.detach() } else { message });
+        });
+        assert_eq!(kept, Some(Message::from("small")));
+        assert_eq!(counted.held < 100, detach, "{} bytes are held", counted.held);
+    }
+}
+
+#[test]
+fn what_comes_after_a_large_message_does_not_keep_its_buffer() {
+    let small = frames(2, 1);
+    // A whole message, and the beginning of one that never ends.
+    for after in [&small[..], b"\x02\x01x"] {
+        let stream = [&frames(1_000_000, 1), after].concat();
+        let mut kept = None;
+        let (decoder, counted) = measure(|| {
+            let mut decoder = MessageDecoder::new(Role::Client);
+            read(&mut decoder, &stream, 65_536, |message| kept = Some(message));
+            if after != small {
+                assert!(kept.take().is_some_and(|message| message.payload().len() > 2));
+            }
+            decoder
+        });
+        assert!(counted.held <= 2 * 65_536, "{} bytes are held", counted.held);
+        drop(decoder);
+    }
+}
+
+#[test]
+fn the_read_buffer_is_freed_after_a_large_message() {
+    for (kept, is_kept) in [(64 * 1024, false), (1 << 20, true), (usize::MAX, true)] {
+        for size in [1460, 65_536, 1 << 20] {
+            let mut decoder = MessageDecoder::new(Role::Client).with_max_idle_buffer(kept);
+            let stream = [frames(500_000, 1), frames(3, 2)].concat();
+            let counted = allocated(|| {
+                for _ in 0..3 {
+                    read(&mut decoder, &stream, size, drop);
+                }
+            });
+            let as_told = if is_kept { counted.held >= 500_000 } else { counted.held <= 80 * 1024 };
+            assert!(
+                as_told,
+                "{} bytes are held by an idle connection that keeps {kept}, in reads of {size}",
+                counted.held
+            );
+        }
+    }
+}
+
+/// Exactly what was told is kept; one byte less is not.
+#[test]
+fn the_limit_on_an_idle_buffer_is_exact() {
+    for (idle, kept) in [(100_000, true), (99_999, false)] {
+        let mut decoder = MessageDecoder::new(Role::Client).with_max_idle_buffer(idle);
+        let buffer = BytesMut::with_capacity(100_000);
+        let counted = allocated(|| {
+            let mut buffer = buffer;
+            buffer.put_slice(b"\x82\x01x");
+            decoder = core::mem::replace(&mut decoder, MessageDecoder::new(Role::Client)).with_received(buffer);
+            decoder.for_each(drop).unwrap();
+        });
+        // The buffer was there before: what is freed of it is negative.
+        assert_eq!(counted.held >= 0, kept, "{} bytes, with {idle}", counted.held);
+    }
+}
+
+/// The same large message again and again needs nothing new.
+#[test]
+fn a_busy_connection_uses_its_memory_again() {
+    let stream = frames(300_000, 1);
+    let mut decoder = MessageDecoder::new(Role::Client).with_max_idle_buffer(1 << 20);
+    for _ in 0..3 {
+        read(&mut decoder, &stream, 65_536, drop);
+    }
+    let counted = allocated(|| {
+        for _ in 0..10 {
+            read(&mut decoder, &stream, 65_536, drop);
+        }
+    });
+    // What counts the owners of a message, each time.
+    assert!(counted.calls <= 10 && counted.bytes <= 1000, "{} allocations, {} bytes", counted.calls, counted.bytes);
+}
+
+/// The room after a message is of no use to a caller that passes a new buffer each time and keeps the old ones for a while:
+/// what is gathered must not be copied at each read.
+#[test]
+fn work_is_linear_when_emptied_buffers_live_on() {
+    let stream = frames(200_000, 1);
+    let counted = allocated(|| {
+        let mut used = std::collections::VecDeque::new();
+        let mut codec = MessageCodec::client(|| [0; 4]);
+        for piece in stream.chunks(100) {
+            let mut buffer = BytesMut::from(piece);
+            while codec.decode(&mut buffer).unwrap().is_some() {}
+            used.push_back(buffer);
+            if used.len() > 3 {
+                used.pop_front();
+            }
+        }
+    });
+    assert!(counted.bytes <= 100 * stream.len() as u64, "{} bytes were allocated", counted.bytes);
+}
+
+#[test]
+fn the_write_buffer_is_freed_by_the_next_send_and_never_with_unsent_bytes() {
+    let mut codec = MessageCodec::server();
+    let mut out = BytesMut::with_capacity(8192);
+    for (len, most) in [(1_000_000, 1_100_000), (900_000, 1_100_000), (1, 65_536)] {
+        codec.encode(Message::from(vec![0; len]), &mut out).unwrap();
+        assert!(out.len() > len);
+        // It was sent.
+        out.clear();
+        assert!(out.capacity() <= most);
+    }
+    codec.encode(Message::from(vec![0; 1_000_000]), &mut out).unwrap();
+    out.clear();
+    codec.encode(PreparedFrame::new("small").unwrap(), &mut out).unwrap();
+    assert!(out.capacity() <= 65_536);
+
+    // What is in it has not been sent.
+    codec.encode(Message::from(vec![0; 1_000_000]), &mut out).unwrap();
+    out.clear();
+    codec.encode(Message::from(vec![0; 100_000]), &mut out).unwrap();
+    let before = out.len();
+    codec.encode(Message::from("small"), &mut out).unwrap();
+    assert_eq!(out.len(), before + 7);
+    codec.encode(PreparedFrame::new("again").unwrap(), &mut out).unwrap();
+    assert_eq!(&out[before..], b"\x81\x05small\x81\x05again");
+}
+
+/// `Framed` asks the codec only when something is sent; this is how its memory is freed at once.
+#[tokio::test]
+async fn the_buffers_of_a_framed_are_freed_after_a_flush() {
+    use futures_util::SinkExt;
+    use tokio_util::codec::Framed;
+
+    let mut connections: Vec<_> = (0..50)
+        .map(|_| Framed::new(tokio::io::join(tokio::io::empty(), tokio::io::sink()), MessageCodec::server()))
+        .collect();
+    let news = PreparedFrame::new(&[0; 1 << 20]).unwrap();
+    for connection in &mut connections {
+        connection.send(news.clone()).await.unwrap();
+        MessageCodec::free_idle_buffers(connection);
+        assert!(connection.write_buffer().capacity() <= 64 * 1024);
+    }
+    let connection = &mut connections[0];
+    connection.send(Message::from(vec![0; 10 << 20])).await.unwrap();
+    assert!(connection.write_buffer_mut().try_reclaim(1 << 20), "if this fails, the method is not needed any more");
+    MessageCodec::free_idle_buffers(connection);
+    assert!(!connection.write_buffer_mut().try_reclaim(1 << 20));
+    // Not what is still to be sent.
+    connection.feed(Message::from("unsent")).await.unwrap();
+    MessageCodec::free_idle_buffers(connection);
+    assert_eq!(connection.write_buffer(), &b"\x81\x06unsent"[..]);
+}
+
+#[test]
+fn a_prepared_frame_is_not_copied_for_its_receivers() {
+    let frame = PreparedFrame::new(&[0; 10_000]).unwrap();
+    let counted = allocated(|| {
+        for _ in 0..1000 {
+            assert_eq!(Encoder::server().encode_prepared(&frame).unwrap().len(), 10_004);
+        }
+    });
+    // What counts the owners, once.
+    assert!(counted.calls <= 1, "{} allocations", counted.calls);
+}
+
+#[test]
+fn large_payloads_of_a_server_are_not_copied() {
+    let message = Message::from(vec![0; 1_000_000]);
+    let counted = allocated(|| drop(Encoder::server().header_and_payload(message.clone()).unwrap()));
+    assert!(counted.peak <= 200, "{} bytes", counted.peak);
 }

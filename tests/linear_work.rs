@@ -6,7 +6,7 @@ use std::env;
 use std::process::{Command, ExitCode};
 
 #[cfg(feature = "bytes")]
-use wsframe::codec::MessageDecoder;
+use wsframe::codec::{BufMut, MessageDecoder};
 use wsframe::{Assembler, Decoder, Role};
 
 /// What is decoded, by name: payload bytes to a stream of about that size.
@@ -22,15 +22,7 @@ const CASES: [Case; 6] = [
 ];
 
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![first];
-    match payload.len() {
-        len @ 0..126 => frame.push(0x80 | len as u8),
-        len @ 126..0x1_0000 => frame.extend([&[0xfe][..], &(len as u16).to_be_bytes()].concat()),
-        len => frame.extend([&[0xff][..], &(len as u64).to_be_bytes()].concat()),
-    }
-    frame.extend([0; 4]);
-    frame.extend(payload);
-    frame
+    wsframe_dev::frame(first, Some([0; 4]), payload)
 }
 
 /// What decodes it, by name: a stream, in pieces of so many bytes.
@@ -50,21 +42,19 @@ const CODECS: &[Codec] = &[
         }
     }),
     #[cfg(feature = "bytes")]
-    ("owned messages, read into one buffer", |stream, size| {
-        let (mut decoder, mut buffer) = (MessageDecoder::new(Role::Server), bytes::BytesMut::new());
+    ("owned messages", |stream, size| {
+        let mut decoder = MessageDecoder::new(Role::Server);
         for piece in stream.chunks(size) {
-            buffer.extend_from_slice(piece);
-            while let Ok(Some(message)) = decoder.decode(&mut buffer) {
-                black_box(message);
-            }
+            decoder.put_slice(piece);
+            _ = decoder.for_each(|message| _ = black_box(message));
         }
     }),
-    #[cfg(feature = "bytes")]
+    #[cfg(feature = "tokio-util")]
     ("owned messages, all kept, each piece in a buffer of its own", |stream, size| {
-        let (mut decoder, mut messages) = (MessageDecoder::new(Role::Server), Vec::new());
+        let (mut codec, mut messages) = (wsframe::codec::MessageCodec::server(), Vec::new());
         for piece in stream.chunks(size) {
-            let mut buffer = bytes::BytesMut::from(piece);
-            while let Ok(Some(message)) = decoder.decode(&mut buffer) {
+            let mut buffer = wsframe::codec::BytesMut::from(piece);
+            while let Ok(Some(message)) = tokio_util::codec::Decoder::decode(&mut codec, &mut buffer) {
                 messages.push(message);
             }
         }

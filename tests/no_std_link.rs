@@ -41,5 +41,24 @@ fn no_panic_is_reachable() {
         assert!(output.status.success());
         let hellos = output.stdout.windows(5).filter(|window| window == b"Hello").count();
         assert!(hellos >= 1, "{:?}", output.stdout);
+        texts_that_are_not_asked_for_stay_out(&Path::new(&target()).join(profile).join("display"));
+    }
+}
+
+/// A program that shows a close code has the names of all codes, but not what else the table says of them.
+fn texts_that_are_not_asked_for_stay_out(program: &Path) {
+    let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), &1009_u16.to_be_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.starts_with("1009 Message Too Big; "), "{shown}");
+    let program = std::fs::read(program).unwrap();
+    let has = |text: &str| program.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(has("Message Too Big"));
+    for code in wsframe::CloseCode::NAMED {
+        for text in [code.meaning(), code.cause(), code.client_remedy(), code.server_remedy(), code.reconnect_advice()]
+        {
+            assert!(!has(text), "the program has {text:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::thread;
 
 #[cfg(feature = "bytes")]
 use wsframe::Encoder;
-use wsframe::{Assembler, Decoder, Incoming, Role};
+use wsframe::{Assembler, Decoder, MessageEvent, Role};
 
 const THREADS: usize = 8;
 
@@ -29,7 +29,7 @@ fn the_first_use_is_made_by_many_threads_at_once() {
                 let mut decoder = Decoder::new(Role::Client);
                 decoder
                     .for_each(&mut bytes, |event| {
-                        messages += usize::from(matches!(event, wsframe::Event::Data(data) if data.text().is_some()))
+                        messages += usize::from(matches!(event, wsframe::Event::Chunk(chunk) if chunk.text().is_some()))
                     })
                     .unwrap();
                 assert_eq!(messages, 1);
@@ -48,8 +48,8 @@ fn a_connection_moves_to_another_thread_between_two_bytes() {
             scope
                 .spawn(move || {
                     assembler
-                        .for_each(core::slice::from_mut(&mut piece), |incoming| {
-                            let Incoming::Message(message) = incoming else { panic!("{incoming:?}") };
+                        .for_each(core::slice::from_mut(&mut piece), |event| {
+                            let MessageEvent::Message(message) = event else { panic!("{event:?}") };
                             messages.push(message.text().unwrap().to_owned());
                         })
                         .unwrap();
@@ -66,20 +66,20 @@ fn a_connection_moves_to_another_thread_between_two_bytes() {
 #[cfg(feature = "bytes")]
 #[test]
 fn owned_messages_are_dropped_on_other_threads_while_the_decoder_reads_on() {
-    use wsframe::codec::{BytesMut, Message, MessageDecoder};
+    use wsframe::codec::{BufMut, Message, MessageDecoder};
 
-    let mut stream = BytesMut::new();
+    let mut stream = Vec::new();
     let mut encoder = Encoder::client(|| [1, 2, 3, 4]);
     let texts: Vec<String> = (0..500).map(|i| format!("{i} ").repeat(i % 60)).collect();
     for text in &texts {
-        encoder.put_text(&mut stream, text).unwrap();
+        encoder.append(&mut stream, &**text).unwrap();
     }
-    let (mut decoder, mut buffer, mut count) = (MessageDecoder::new(Role::Server), BytesMut::new(), 0);
+    let (mut decoder, mut count) = (MessageDecoder::new(Role::Server), 0);
     let mut threads = Vec::new();
     for piece in stream.chunks(777) {
-        buffer.extend_from_slice(piece);
+        decoder.put_slice(piece);
         let mut messages: Vec<(String, Message)> = Vec::new();
-        while let Some(message) = decoder.decode(&mut buffer).unwrap() {
+        while let Some(message) = decoder.decode().unwrap() {
             messages.push((texts[count].clone(), message));
             count += 1;
         }

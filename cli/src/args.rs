@@ -95,7 +95,7 @@ pub(crate) struct DecodeArgs {
     #[arg(long, value_name = "BYTES")]
     max_message: Option<u64>,
 
-    /// The most frames in a message, inclusive [default: 65536].
+    /// The most frames in a message, inclusive [default: 1048576].
     #[arg(long, value_name = "FRAMES")]
     max_fragments: Option<u32>,
 
@@ -120,13 +120,13 @@ impl DecodeArgs {
     pub(crate) fn config(&self, role: Role) -> Config {
         let mut config = Config::preset(role);
         if let Some(bytes) = self.max_frame {
-            config = config.max_frame_len(bytes);
+            config = config.with_max_frame_len(bytes);
         }
-        if let Some(bytes) = self.max_message {
-            config = config.max_message_len(bytes);
+        if let Some(bytes) = self.max_message.or(self.max_frame) {
+            config = config.with_max_message_len(bytes);
         }
         if let Some(frames) = self.max_fragments {
-            config = config.max_fragments(frames);
+            config = config.with_max_fragments(frames);
         }
         config
     }

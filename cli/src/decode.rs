@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Read, Write};
 use std::time::Instant;
 
-use wsframe::{Assembler, Error, Incoming, Kind, Role, Rsv, State};
+use wsframe::{Assembler, DecodeError, MessageEvent, MessageKind, Role, Rsv, State};
 
 use crate::args::DecodeArgs;
 use crate::dump::Recent;
@@ -83,7 +83,7 @@ impl Stream {
         let allowed_rsv = if compressed { Rsv::RSV1 } else { Rsv::NONE };
         let start = head.map_or(0, |head| head.len as u64);
         Stream {
-            assembler: Assembler::with_config(role, args.config(role).allowed_rsv(allowed_rsv)),
+            assembler: Assembler::with_config(role, args.config(role).with_allowed_rsv(allowed_rsv)),
             frames: Frames::new(role, allowed_rsv),
             recent: Recent::new(start),
             stats: Stats::default(),
@@ -178,20 +178,21 @@ impl Stream {
 
     /// Writes the events of a few bytes.
     fn events(&mut self, mut bytes: &mut [u8], out: &mut Output<impl Write>) -> io::Result<()> {
-        let start = self.start;
+        // Bytes are fed frame by frame, so a control frame is the current one.
+        let (start, frame) = (self.start, self.frames.start());
         // The error of a stream that failed was written when it failed.
         while self.assembler.state() != State::Failed {
-            let incoming = match self.assembler.next(&mut bytes) {
-                Ok(Some(incoming)) => incoming,
+            let event = match self.assembler.decode(&mut bytes) {
+                Ok(Some(event)) => event,
                 Ok(None) => break,
                 Err(error) => return self.violation(error, out),
             };
-            out.write(&match incoming {
-                Incoming::Message(message) => {
+            out.write(&match event {
+                MessageEvent::Message(message) => {
                     let length = message.payload().len() as u64;
-                    self.stats.message(message.kind() == Kind::Text, length, message.fragments());
+                    self.stats.message(message.kind() == MessageKind::Text, length, message.fragments());
                     Record::Message {
-                        kind: if message.kind() == Kind::Text { "text" } else { "binary" },
+                        kind: if message.kind() == MessageKind::Text { "text" } else { "binary" },
                         offset: start + message.offset(),
                         length,
                         fragments: message.fragments(),
@@ -200,18 +201,18 @@ impl Stream {
                         text: message.text(),
                     }
                 }
-                Incoming::Ping(ping) => {
+                MessageEvent::Ping(ping) => {
                     self.stats.ping();
-                    Record::Ping { offset: start + ping.offset(), payload: Payload(ping.payload()) }
+                    Record::Ping { offset: frame, payload: Payload(ping) }
                 }
-                Incoming::Pong(pong) => {
+                MessageEvent::Pong(pong) => {
                     self.stats.pong();
-                    Record::Pong { offset: start + pong.offset(), payload: Payload(pong.payload()) }
+                    Record::Pong { offset: frame, payload: Payload(pong) }
                 }
-                Incoming::Close(close) => {
+                MessageEvent::Close(close) => {
                     self.stats.close();
                     let code = close.code().map(u16::from);
-                    Record::Close { offset: start + close.offset(), code, reason: close.reason() }
+                    Record::Close { offset: frame, code, reason: close.reason() }
                 }
             })?;
         }
@@ -219,7 +220,7 @@ impl Stream {
     }
 
     /// The stream broke the protocol: says so as soon as the bytes that are shown with it are there.
-    fn violation(&mut self, error: Error, out: &mut Output<impl Write>) -> io::Result<()> {
+    fn violation(&mut self, error: DecodeError, out: &mut Output<impl Write>) -> io::Result<()> {
         let violation = error.violation();
         let offset = self.start + error.offset();
         let broken = Broken {
@@ -254,5 +255,6 @@ fn state_name(state: State) -> &'static str {
         State::InFrame => "in_frame",
         State::Closed => "closed",
         State::Failed => "failed",
+        _ => "unknown",
     }
 }

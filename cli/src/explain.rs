@@ -79,7 +79,7 @@ impl Code {
             cause: code.cause(),
             client_remedy: code.client_remedy(),
             server_remedy: code.server_remedy(),
-            sender: code.sender().to_string(),
+            sender: code.sent_by().to_string(),
             on_wire: code.on_wire(),
             reconnect: code.reconnect().to_string(),
             reconnect_advice: code.reconnect_advice(),
@@ -175,7 +175,7 @@ fn no_code(number: &str, error: CloseCodeError) -> NoCode {
     let name = match error {
         CloseCodeError::Unused => "Not Used",
         CloseCodeError::Unassigned => "Unassigned",
-        CloseCodeError::OutOfRange | CloseCodeError::NotOnWire => "Out of Range",
+        _ => "Out of Range",
     };
     let mut meaning = format!("{number} is no close code: {error}. ");
     meaning.push_str(match number.parse::<u16>() {

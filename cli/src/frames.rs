@@ -2,9 +2,6 @@
 
 use wsframe::{Header, Role, Rsv};
 
-/// The longest header, in bytes.
-const MAX_HEADER: usize = 14;
-
 /// Follows a stream frame by frame.
 pub(crate) struct Frames {
     role: Role,
@@ -51,10 +48,11 @@ impl Frames {
             self.start = at;
             self.count += 1;
         }
-        self.held.extend(bytes.iter().take(MAX_HEADER - held));
-        let Ok(Some((header, len))) = Header::parse(&self.held, self.role, self.allowed_rsv) else {
+        self.held.extend(bytes.iter().take(Header::MAX_LEN - held));
+        let Ok(Some(header)) = Header::parse(&self.held, self.role, self.allowed_rsv) else {
             return Step { before: bytes.len(), header: None, after: 0 };
         };
+        let len = header.encoded_len();
         self.held.truncate(len);
         self.header = Some(header);
         self.remaining = header.payload_len();

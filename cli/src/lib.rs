@@ -49,6 +49,7 @@ impl From<io::Error> for Failure {
 }
 
 /// The process that the program runs in.
+#[allow(clippy::exhaustive_structs, reason = "a caller makes it of its own streams")]
 pub struct Process<'p> {
     /// Standard input; nothing once it was taken.
     pub stdin: Option<Box<dyn Read>>,

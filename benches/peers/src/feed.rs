@@ -83,6 +83,21 @@ impl Feed {
         len
     }
 
+    /// One read into the room that `buffer` has, as a socket does it.
+    #[inline]
+    pub fn read_buf(&self, buffer: &mut impl BufMut) -> usize {
+        let room = buffer.chunk_mut();
+        let (steps, len) = self.0.take(room.len());
+        let mut at = 0;
+        for bytes in steps {
+            room[at..at + bytes.len()].copy_from_slice(bytes);
+            at += bytes.len();
+        }
+        // SAFETY: so many bytes were written to the front of the room.
+        unsafe { buffer.advance_mut(len) };
+        len
+    }
+
     /// The longest message that comes, for codecs whose buffers must be able to hold it.
     pub fn longest(&self) -> usize {
         self.0.longest

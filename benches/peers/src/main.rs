@@ -1,11 +1,9 @@
 //! A measured comparison of WebSocket frame codecs, all in one process and on the same bytes.
 
-mod alloc;
 mod chart;
 mod feed;
 mod peers;
 mod report;
-mod rng;
 mod rounds;
 mod tally;
 mod workloads;
@@ -15,7 +13,7 @@ use std::path::PathBuf;
 use crate::workloads::WORKLOADS;
 
 #[global_allocator]
-static ALLOCATOR: alloc::Counting = alloc::Counting;
+static ALLOCATOR: wsframe_dev::alloc::Counting = wsframe_dev::alloc::Counting;
 
 const HELP: &str = "\
 Compares WebSocket frame codecs on the same bytes in memory.

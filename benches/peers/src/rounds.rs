@@ -4,8 +4,9 @@ use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use wsframe_dev::alloc;
+
 use crate::Arguments;
-use crate::alloc::counted;
 use crate::feed::{Feed, READ};
 use crate::peers::{CODECS, Codec, Encode, NewPeer, Peer, Rank};
 use crate::report::{self, Cost, Measured, Outcome, Results, Table};
@@ -247,18 +248,19 @@ fn costs(wanted: &Wanted) -> Vec<Cost> {
         let Some(new) = codec.decoder else { continue };
         let feed = feed(workload, &stream);
         let cost = guarded(|| {
-            let (mut peer, created, _) = counted(|| new(feed.clone(), workload.role));
+            let (mut peer, created) = alloc::measure(|| new(feed.clone(), workload.role));
             let run = |peer: &mut Box<dyn Peer>| {
                 feed.grant(1);
                 peer.run(&mut Tally::default())
             };
-            let (result, grown, _) = counted(|| run(&mut peer));
+            let (result, grown) = alloc::measure(|| run(&mut peer));
             result?;
             // Once more, when the buffers have grown: the allocations of each message.
-            let (result, more, allocations) = counted(|| run(&mut peer));
+            let (result, more) = alloc::measure(|| run(&mut peer));
             result?;
-            let per_message = allocations as f64 / stream.messages.len() as f64;
-            Ok(Cost { codec: codec.name, created, after_traffic: created + grown + more, per_message })
+            let per_message = more.calls as f64 / stream.messages.len() as f64;
+            let after_traffic = created.held + grown.held + more.held;
+            Ok(Cost { codec: codec.name, created: created.held, after_traffic, per_message })
         });
         costs.extend(cost.ok());
     }

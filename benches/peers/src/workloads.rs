@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use crate::feed::READ;
-use crate::rng::Rng;
 use crate::tally::{Kind, Message};
+use wsframe_dev::{Rng, push_frame};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -179,25 +179,6 @@ impl Content {
         text.extend(std::iter::repeat_n('.', len - end));
         Message { kind: Kind::Text, payload: text.into_bytes() }
     }
-}
-
-/// Appends a frame, plainly.
-fn push_frame(wire: &mut Vec<u8>, first: u8, key: Option<[u8; 4]>, payload: &[u8]) {
-    let mask_bit = if key.is_some() { 0x80 } else { 0 };
-    wire.push(first);
-    match payload.len() {
-        len @ 0..=125 => wire.push(mask_bit | len as u8),
-        len @ 126..=0xffff => {
-            wire.push(mask_bit | 126);
-            wire.extend_from_slice(&(len as u16).to_be_bytes());
-        }
-        len => {
-            wire.push(mask_bit | 127);
-            wire.extend_from_slice(&(len as u64).to_be_bytes());
-        }
-    }
-    let key = key.inspect(|key| wire.extend_from_slice(key)).unwrap_or_default();
-    wire.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
 }
 
 /// What is encoded.

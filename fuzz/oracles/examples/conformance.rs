@@ -4,15 +4,19 @@
 
 use std::collections::BTreeMap;
 
-use wsframe_oracles::vectors::{self, Event, Vector};
+use wsframe::Role;
+use wsframe_dev::Event;
+use wsframe_dev::vectors::{self, Vector};
+use wsframe_oracles::reference;
 use wsframe_oracles::witness::{Seen, Verdict, WITNESSES};
 
 /// What a codec does wrong with a vector, in few words.
 fn judge(vector: &Vector, verdict: &Verdict) -> Option<String> {
-    let expected: Vec<Seen> = vector.events.iter().filter_map(Event::seen).collect();
-    if let Some(Event::Violation { rule, .. }) = vector.events.last() {
+    let expected: Vec<Seen> = vector.events.iter().filter_map(Seen::of).collect();
+    if let Some(Event::Violation { rule, offset, .. }) = vector.events.last() {
         // It may see the violation only when the frame is whole, which in some vectors it is not.
-        let goes_on = verdict.seen.len() > expected.len() || (!verdict.refused && vector.frame_is_whole());
+        let goes_on = verdict.seen.len() > expected.len()
+            || (!verdict.refused && reference::frame_is_whole(&vector.stream(), *offset));
         return goes_on.then(|| format!("accepts {rule}"));
     }
     if verdict.seen == expected && !verdict.refused {
@@ -30,7 +34,7 @@ fn main() {
     for witness in WITNESSES {
         let mut wrong: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for vector in &vectors {
-            if let Some(words) = judge(vector, &(witness.run)(vector.is_server(), &vector.stream())) {
+            if let Some(words) = judge(vector, &(witness.run)(vector.role() == Role::Server, &vector.stream())) {
                 wrong.entry(words).or_default().push(&vector.name);
             }
         }

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use wsframe_oracles::vectors;
+use wsframe::Role;
+use wsframe_dev::vectors;
 
 fn main() {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../seeds");
@@ -21,23 +22,24 @@ fn main() {
         }
         let name: String =
             vector.name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
-        let server = u8::from(vector.is_server());
+        let server = u8::from(vector.role() == Role::Server);
         // A `Setup` without limits or extensions, as the inputs begin with one.
         let setup = [server, 0, 0, 0, 0];
         let join = |parts: &[&[u8]]| parts.concat();
         write("decode", &name, &join(&[&setup, &stream]));
         write("earliest", &name, &join(&[&setup, &stream]));
-        // Two cuts, and a buffer that is not kept.
+        // Two cuts, and no idle buffer.
         write("assembler", &name, &join(&[&setup, &[1, 3, 0, 1, 9, 0, 0, 0, 0], &stream]));
-        // Two cuts; the first piece behind others, the second in a buffer of its own; every message is kept.
-        let feedings = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0xc0, 0];
-        write("codec", &name, &join(&[&setup, &[0, 1, 255], &feedings, &[1, 3, 0, 1, 9, 0, 0], &stream]));
+        // Two cuts; the pieces in two of the ways of feeding.
+        let way = (index % 6) as u8;
+        let feedings = [1, way, 1, (way + 1) % 6, 0];
+        write("codec", &name, &join(&[&setup, &[0, 1], &feedings, &[1, 3, 0, 1, 9, 0, 0], &stream]));
         write("differential", &name, &join(&[&[server], &stream]));
         // JSON, and a chunk of three bytes.
         write("cli", &name, &join(&[&setup, &[1, 1, 3, 0], &stream]));
         write("header", &name, &join(&[&setup, &stream[..stream.len().min(14)]]));
     }
-    // Text behind so many letters, and before as many, in two pieces.
+    // Text after this many letters, and before as many, in two pieces.
     for (name, text) in [
         ("two-bytes", &b"\xc3\xa9"[..]),
         ("three-bytes", b"\xe2\x82\xac"),

@@ -2,8 +2,7 @@
 //! do (cuts, blocks, registers) is what it cannot get wrong.
 
 use wsframe::State;
-
-use crate::Event;
+use wsframe_dev::{Event, mask};
 
 /// A decoder's configuration.
 #[derive(Clone, Copy, Debug)]
@@ -18,35 +17,6 @@ pub struct Limits {
     pub max_fragments: u32,
     /// As they stand in a first byte.
     pub allowed_rsv: u8,
-}
-
-/// XOR with the key, from this phase on.
-pub fn mask(bytes: &mut [u8], key: [u8; 4], phase: usize) {
-    for (i, byte) in bytes.iter_mut().enumerate() {
-        *byte ^= key[(i + phase) % 4];
-    }
-}
-
-/// A frame as plainly as can be, masked if there is a key.
-pub fn frame(first: u8, key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
-    let mask_bit = if key.is_some() { 0x80 } else { 0 };
-    let mut frame = vec![first];
-    match payload.len() {
-        len @ 0..126 => frame.push(mask_bit | len as u8),
-        len @ 126..0x1_0000 => {
-            frame.push(mask_bit | 126);
-            frame.extend((len as u16).to_be_bytes());
-        }
-        len => {
-            frame.push(mask_bit | 127);
-            frame.extend((len as u64).to_be_bytes());
-        }
-    }
-    frame.extend(key.into_iter().flatten());
-    let payload_at = frame.len();
-    frame.extend(payload);
-    mask(&mut frame[payload_at..], key.unwrap_or_default(), 0);
-    frame
 }
 
 /// The first byte after which `text` cannot become valid, and whether it is valid as it stands: every code point is
@@ -243,12 +213,12 @@ fn run(limits: &Limits, stream: &[u8], events: &mut Vec<Event>) -> Result<State,
                 return Ok(State::InFrame);
             }
             match opcode {
-                9 => events.push(Event::Ping(start as u64, payload)),
-                10 => events.push(Event::Pong(start as u64, payload)),
+                9 => events.push(Event::Ping { offset: start as u64, payload }),
+                10 => events.push(Event::Pong { offset: start as u64, payload }),
                 _ => {
                     let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
                     let reason = String::from_utf8(payload.get(2..).unwrap_or_default().to_vec()).unwrap();
-                    events.push(Event::Close(start as u64, code, reason));
+                    events.push(Event::Close { offset: start as u64, code, reason });
                     return Ok(State::Closed);
                 }
             }
@@ -283,6 +253,19 @@ fn run(limits: &Limits, stream: &[u8], events: &mut Vec<Event>) -> Result<State,
             events.push(Event::Message { text, rsv, offset, fragments, payload });
         }
     }
+}
+
+/// Whether all of the frame with the byte at `offset` is there.
+pub fn frame_is_whole(stream: &[u8], offset: u64) -> bool {
+    let mut at = 0;
+    // As lenient as can be: only where frames end matters.
+    while let Some((start, end)) = extent(stream, at) {
+        if (start..end).contains(&(offset as usize)) {
+            return end <= stream.len();
+        }
+        at = end;
+    }
+    false
 }
 
 /// Where the frame at `at` begins and ends, whatever rules it breaks; `None` without a whole header.

@@ -12,6 +12,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use wsframe_dev::Event;
+
 /// What an implementation delivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
@@ -28,6 +30,19 @@ pub enum Seen {
     Pong(Vec<u8>),
     /// A Close, with its code.
     Close(Option<u16>),
+}
+
+impl Seen {
+    /// What an implementation that is right delivers; nothing for a violation.
+    pub fn of(event: &Event) -> Option<Seen> {
+        Some(match event {
+            Event::Message { text, payload, .. } => Seen::Message { text: *text, payload: payload.clone() },
+            Event::Ping { payload, .. } => Seen::Ping(payload.clone()),
+            Event::Pong { payload, .. } => Seen::Pong(payload.clone()),
+            Event::Close { code, .. } => Seen::Close(*code),
+            Event::Violation { .. } => return None,
+        })
+    }
 }
 
 /// What an implementation makes of a stream.

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use wsframe::Role;
+use wsframe_dev::vectors;
 use wsframe_oracles::targets::TARGETS;
-use wsframe_oracles::vectors;
 use wsframe_oracles::witness::WITNESSES;
 
 fn folder(name: &str) -> PathBuf {
@@ -65,7 +66,7 @@ fn every_folder_belongs_to_a_target() {
 #[test]
 fn every_vector_passes_the_oracles() {
     for vector in vectors::all().iter().filter(|vector| vector.has_default_config()) {
-        let server = u8::from(vector.is_server());
+        let server = u8::from(vector.role() == Role::Server);
         let stream = vector.stream();
         for (name, start) in
             [("decode", &[server, 0, 0, 0, 0][..]), ("earliest", &[server, 0, 0, 0, 0]), ("differential", &[server])]

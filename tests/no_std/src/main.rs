@@ -9,8 +9,13 @@
 
 mod host;
 
+extern crate alloc;
+
+use alloc::vec::Vec;
+
 use wsframe::{
-    Assembler, CloseCode, CloseFrame, Config, Decoder, Encoder, Event, Header, Incoming, KeySource, Kind, Mask, Role,
+    Assembler, CloseCode, CloseFrame, Config, DecodeError, Decoder, Encoder, EncoderConfig, Event, Frame, Header,
+    Inspector, Mask, Masking, MessageEvent, MessageKind, Role,
     Rsv, Utf8Validator,
 };
 
@@ -35,10 +40,12 @@ fn run() {
         pieces(bytes);
         messages(Role::Server, copied(bytes, &mut copy));
         messages(Role::Client, copied(bytes, &mut copy));
+        inspect(Role::Server, copied(bytes, &mut copy));
         let keys = || host::random_key();
         connection(Decoder::new(Role::Client), Encoder::client(keys), copied(bytes, &mut copy));
-        let server = Config::SERVER.max_message_len(1 << 20).max_fragments(3).allowed_rsv(Rsv::RSV1 | Rsv::RSV3);
-        connection(Decoder::with_config(Role::Server, server), Encoder::server(), bytes);
+        let sending = EncoderConfig::new().with_allowed_rsv(Rsv::RSV1 | Rsv::RSV3).with_max_fragments(9);
+        let server = Config::SERVER.with_max_message_len(1 << 20).with_max_fragments(3).with_allowed_rsv(Rsv::RSV1 | Rsv::RSV3);
+        connection(Decoder::with_config(Role::Server, server), Encoder::server_with_config(sending), bytes);
     }
 }
 
@@ -55,9 +62,9 @@ fn pieces(bytes: &[u8]) {
     let mut text = Utf8Validator::new();
     let (Ok(()) | Err(_)) = text.update(bytes).map_err(|error| host::write(&error.index().to_le_bytes()));
     for role in [Role::Server, Role::Client] {
-        if let Ok(Some((header, len))) = Header::parse(bytes, role, Rsv::RSV2) {
+        if let Ok(Some(header)) = Header::parse(bytes, role, Rsv::RSV2) {
             host::write(header.encode().as_ref());
-            host::write(bytes.get(len..).unwrap_or_default());
+            host::write(bytes.get(header.encoded_len()..).unwrap_or_default());
         }
     }
     if let Ok(close) = CloseFrame::parse(bytes) {
@@ -75,27 +82,59 @@ fn pieces(bytes: &[u8]) {
 
 /// Assembles what comes, in two pieces, with memory that runs out.
 fn messages(role: Role, input: &mut [u8]) {
-    let mut assembler = Assembler::new(role).keep(input.len());
+    let mut assembler = Assembler::new(role).with_max_idle_buffer(input.len());
     let cut = input.first().map_or(0, |byte| usize::from(*byte)).min(input.len());
     let (first, second) = input.split_at_mut(cut);
     for piece in [first, second] {
-        let result = assembler.for_each(piece, |incoming| match incoming {
-            Incoming::Message(message) => {
+        let result = assembler.for_each(piece, |event| match event {
+            MessageEvent::Message(message) => {
                 host::write(message.text().unwrap_or_default().as_bytes());
                 host::write(message.payload());
             }
-            Incoming::Ping(control) | Incoming::Pong(control) => host::write(control.payload()),
-            Incoming::Close(close) => host::write(close.reason().as_bytes()),
+            MessageEvent::Ping(control) | MessageEvent::Pong(control) => host::write(control),
+            MessageEvent::Close(close) => host::write(close.reason().as_bytes()),
         });
         if let Err(error) = result {
             host::write(&error.offset().to_le_bytes());
         }
+        if let Some(message) = assembler.gathered() {
+            host::write(message.payload());
+        }
+        if let Some(close) = assembler.received_close() {
+            host::write(close.reason().as_bytes());
+        }
+        host::write(assembler.control_payload());
     }
-    host::write(&[assembler.state() as u8]);
+    host::write(&[state(assembler.state())]);
+}
+
+/// Shows each header, and forwards what was received into a buffer that grows until memory runs out.
+fn inspect(role: Role, mut input: &mut [u8]) {
+    let mut inspector = Inspector::new(role);
+    let (mut out, mut server) = (Vec::new(), Encoder::server());
+    loop {
+        let forwarded = match inspector.decode(&mut input) {
+            Ok(Some(Event::Chunk(chunk))) => {
+                host::write(chunk.text().unwrap_or_default().as_bytes());
+                server.append(&mut out, &chunk)
+            }
+            Ok(Some(Event::Ping(payload) | Event::Pong(payload))) => server.append(&mut out, Frame::pong(payload)),
+            Ok(Some(Event::Close(close))) => server.append(&mut out, close),
+            Ok(None) | Err(_) => break,
+        };
+        if let (Ok(len), Some(header)) = (forwarded, inspector.header()) {
+            host::write(&(len as u64 + header.payload_len()).to_le_bytes());
+        }
+    }
+    host::write(&out);
+}
+
+fn state(state: wsframe::State) -> u8 {
+    state as u8
 }
 
 /// Decodes `input` and sends everything back, into an output of a size that the input chooses.
-fn connection<K: KeySource>(mut decoder: Decoder, mut encoder: Encoder<K>, input: &mut [u8]) {
+fn connection<K: Masking>(mut decoder: Decoder, mut encoder: Encoder<K>, input: &mut [u8]) {
     let mut out = [0; 5000];
     let size = input.first().map_or(0, |byte| usize::from(*byte) * 20).min(out.len());
     let (out, _) = out.split_at_mut(size);
@@ -108,23 +147,23 @@ fn connection<K: KeySource>(mut decoder: Decoder, mut encoder: Encoder<K>, input
                 Err(error) => {
                     host::write(&error.offset().to_le_bytes());
                     host::write(error.violation().reason().as_bytes());
-                    encoder.close(out, &error.violation().close_frame())
+                    encoder.close(out, error.violation().close_frame())
                 }
-                Ok(Some(Event::Data(data))) => {
-                    host::write(data.text().unwrap_or_default().as_bytes());
-                    let (kind, rsv, fin) = (data.kind(), data.rsv(), data.ends_message());
-                    let payload = data.into_payload();
+                Ok(Some(Event::Chunk(chunk))) => {
+                    host::write(chunk.text().unwrap_or_default().as_bytes());
+                    let (kind, rsv, fin) = (chunk.kind(), chunk.rsv(), chunk.ends_message());
+                    let payload = chunk.into_payload();
                     mask.apply(payload);
                     let _ = encoder.header(kind, Rsv::NONE, false, payload.len());
                     let _ = encoder.binary(out, payload);
-                    let _ = encoder.text_fragment(out, str::from_utf8(payload).unwrap_or_default(), fin);
+                    let _ = encoder.encode(out, Frame::text_fragment(str::from_utf8(payload).unwrap_or_default(), fin));
                     let _ = encoder.text(out, str::from_utf8(payload).unwrap_or_default());
-                    let _ = encoder.fragment(out, Kind::Text, Rsv::NONE, fin, payload);
-                    encoder.fragment(out, kind, rsv, fin, payload)
+                    let _ = encoder.encode(out, Frame::fragment(MessageKind::Text, payload, fin));
+                    encoder.encode(out, Frame::fragment(kind, payload, fin).with_rsv(rsv))
                 }
-                Ok(Some(Event::Ping(ping))) => encoder.pong(out, ping.payload()),
-                Ok(Some(Event::Pong(pong))) => encoder.ping(out, pong.payload()),
-                Ok(Some(Event::Close(close))) => encoder.close(out, &close.reply()),
+                Ok(Some(Event::Ping(ping))) => encoder.pong(out, ping),
+                Ok(Some(Event::Pong(pong))) => encoder.ping(out, pong),
+                Ok(Some(Event::Close(close))) => encoder.close(out, close.reply()),
             };
             host::write(decoder.control_payload());
             match written {
@@ -134,5 +173,11 @@ fn connection<K: KeySource>(mut decoder: Decoder, mut encoder: Encoder<K>, input
             }
         }
     }
-    host::write(&[decoder.state() as u8]);
+    if let Some(close) = decoder.received_close() {
+        host::write(close.reason().as_bytes());
+    }
+    host::write(&[state(decoder.state())]);
+    let mut rest = &mut *out;
+    let stopped: Result<(), DecodeError> = decoder.try_for_each(&mut rest, |_| Ok(()));
+    host::write(&[u8::from(stopped.is_ok())]);
 }

@@ -8,9 +8,9 @@ use rand_core::RngCore;
 
 use super::{Codec, Encode, Peer, Rank, text};
 use crate::feed::{Feed, READ};
-use crate::rng::Rng;
 use crate::tally::{Kind, Message, Tally};
 use crate::workloads::Role;
+use wsframe_dev::Rng;
 
 pub const CODEC: Codec = Codec {
     name: "embedded-websocket",

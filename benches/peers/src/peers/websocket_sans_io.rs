@@ -4,9 +4,9 @@ use websocket_sans_io::{FrameInfo, Opcode, WebsocketFrameDecoder, WebsocketFrame
 
 use super::{Codec, Encode, Peer, Rank, text};
 use crate::feed::Feed;
-use crate::rng::Rng;
 use crate::tally::{Kind, Message, Tally};
 use crate::workloads::Role;
+use wsframe_dev::Rng;
 
 pub const CODEC: Codec = Codec {
     name: "websocket-sans-io",

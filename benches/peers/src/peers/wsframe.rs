@@ -1,14 +1,15 @@
 //! wsframe itself: the streaming decoder, the assembler, owned messages, the encoder.
 
-use bytes::BytesMut;
 use wsframe::codec::{Message as Owned, MessageDecoder};
-use wsframe::{Assembler, Decoder, Encoder, Event, Incoming, Kind as WsKind, MaskKey, Role as WsRole, Unmasked};
+use wsframe::{
+    Assembler, Decoder, Encoder, Event, MaskKey, MessageEvent, MessageKind as WsKind, Role as WsRole, Unmasked,
+};
 
 use super::{Codec, Encode, Peer, Rank, as_str, text};
 use crate::feed::{Feed, READ};
-use crate::rng::Rng;
 use crate::tally::{Kind, Message, Tally};
 use crate::workloads::Role;
+use wsframe_dev::Rng;
 
 pub const DECODER: Codec = Codec {
     name: "wsframe decoder",
@@ -27,7 +28,7 @@ pub const ASSEMBLER: Codec = Codec {
     mode: "Assembler: whole messages; it keeps its buffer, as the others do",
     unchecked: "nothing",
     decoder: Some(|feed, role| {
-        let assembler = Assembler::new(ws_role(role)).keep(feed.longest());
+        let assembler = Assembler::new(ws_role(role)).with_max_idle_buffer(feed.longest());
         Box::new(Whole { feed, assembler })
     }),
     encoder: None,
@@ -37,11 +38,12 @@ pub const CODEC: Codec = Codec {
     name: "wsframe codec",
     package: "wsframe",
     rank: Rank::Own,
-    mode: "codec: owned messages out of a BytesMut; it keeps its buffer, as the others do",
+    mode: "codec: owned messages, read into the decoder's buffer; it keeps it, as the others do",
     unchecked: "nothing",
     decoder: Some(|feed, role| {
-        let decoder = MessageDecoder::new(ws_role(role)).keep(feed.longest().max(READ) * 4);
-        Box::new(OwnedMessages { feed, decoder, buffer: BytesMut::new() })
+        let decoder =
+            MessageDecoder::new(ws_role(role)).with_read_size(READ).with_max_idle_buffer(feed.longest().max(READ) * 4);
+        Box::new(OwnedMessages { feed, decoder })
     }),
     encoder: None,
 };
@@ -93,8 +95,8 @@ impl Peer for Streaming {
                 break;
             }
             let taken = self.decoder.for_each(&mut scratch[..len], |event| match event {
-                Event::Data(data) => tally.piece(kind(data.kind()), data.payload(), data.ends_message()),
-                Event::Ping(ping) => tally.ping(ping.payload()),
+                Event::Chunk(chunk) => tally.piece(kind(chunk.kind()), chunk.payload(), chunk.ends_message()),
+                Event::Ping(payload) => tally.ping(payload),
                 Event::Pong(_) | Event::Close(_) => {}
             });
             taken.map_err(text)?;
@@ -117,10 +119,10 @@ impl Peer for Whole {
             if len == 0 {
                 break;
             }
-            let taken = self.assembler.for_each(&mut scratch[..len], |incoming| match incoming {
-                Incoming::Message(message) => tally.message(kind(message.kind()), message.payload()),
-                Incoming::Ping(ping) => tally.ping(ping.payload()),
-                Incoming::Pong(_) | Incoming::Close(_) => {}
+            let taken = self.assembler.for_each(&mut scratch[..len], |event| match event {
+                MessageEvent::Message(message) => tally.message(kind(message.kind()), message.payload()),
+                MessageEvent::Ping(payload) => tally.ping(payload),
+                MessageEvent::Pong(_) | MessageEvent::Close(_) => {}
             });
             taken.map_err(text)?;
         }
@@ -132,13 +134,12 @@ impl Peer for Whole {
 struct OwnedMessages {
     feed: Feed,
     decoder: MessageDecoder,
-    buffer: BytesMut,
 }
 
 impl Peer for OwnedMessages {
     fn run(&mut self, tally: &mut Tally) -> Result<(), String> {
-        while self.feed.read_onto(&mut self.buffer) > 0 {
-            while let Some(message) = self.decoder.decode(&mut self.buffer).map_err(text)? {
+        while self.feed.read_buf(&mut self.decoder) > 0 {
+            while let Some(message) = self.decoder.decode().map_err(text)? {
                 match message {
                     Owned::Text(text) => tally.message(Kind::Text, text.as_bytes()),
                     Owned::Binary(payload) => tally.message(Kind::Binary, &payload),

@@ -6,8 +6,9 @@ use std::ffi::OsString;
 use arbitrary::Arbitrary;
 use serde_json::Value;
 use wsframe_cli::Process;
+use wsframe_dev::{Event, hex};
 
-use crate::{Event, Setup, input, reference};
+use crate::{Setup, input, reference};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -92,12 +93,12 @@ pub(super) fn check(data: &[u8]) {
                 same("length", payload.len().into());
                 same("payload_hex", hex(payload).into());
             }
-            Event::Ping(offset, payload) | Event::Pong(offset, payload) => {
-                same("event", if matches!(event, Event::Ping(..)) { "ping" } else { "pong" }.into());
+            Event::Ping { offset, payload } | Event::Pong { offset, payload } => {
+                same("event", if matches!(event, Event::Ping { .. }) { "ping" } else { "pong" }.into());
                 same("offset", (*offset).into());
                 same("payload_hex", hex(payload).into());
             }
-            Event::Close(offset, code, reason) => {
+            Event::Close { offset, code, reason } => {
                 same("event", "close".into());
                 same("offset", (*offset).into());
                 same("code", (*code).into());
@@ -111,8 +112,4 @@ pub(super) fn check(data: &[u8]) {
             }
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

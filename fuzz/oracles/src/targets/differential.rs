@@ -1,9 +1,11 @@
 //! The same bytes through independent implementations. Where one of them goes another way than the crate, the table of
 //! divergences must say why: anything else is a finding.
 
+use wsframe_dev::Event;
+
+use crate::input;
 use crate::reference::{self, Limits};
 use crate::witness::{Seen, WITNESSES};
-use crate::{Event, input};
 
 /// A known way in which a witness differs from the crate.
 #[derive(Debug)]
@@ -37,11 +39,11 @@ const DIVERGENCES: &[Divergence] = &[
 pub(super) fn check(data: &[u8]) {
     let Some((server, stream)) = input::<(bool, &[u8])>(data) else { return };
     let limits =
-        Limits { server, max_frame_len: 16 << 20, max_message_len: 16 << 20, max_fragments: 65_536, allowed_rsv: 0 };
+        Limits { server, max_frame_len: 16 << 20, max_message_len: 16 << 20, max_fragments: 1 << 20, allowed_rsv: 0 };
     let (events, state) = reference::decode(&limits, stream);
-    // What is behind a Close is nobody's.
+    // What follows a Close is compared with nobody.
     let stream = match events.last() {
-        Some(Event::Close(offset, ..)) => {
+        Some(Event::Close { offset, .. }) => {
             let (_, end) = reference::extent(stream, *offset as usize).expect("the frame is there");
             &stream[..end]
         }
@@ -51,7 +53,7 @@ pub(super) fn check(data: &[u8]) {
         Some(Event::Violation { rule, .. }) => Some(rule.as_str()),
         _ => None,
     };
-    let expected: Vec<Seen> = events.iter().filter_map(seen).collect();
+    let expected: Vec<Seen> = events.iter().filter_map(Seen::of).collect();
     // fastwebsockets has too many divergences to learn from one more: the conformance runner lists them.
     for witness in WITNESSES.iter().filter(|witness| witness.name != "fastwebsockets") {
         let verdict = (witness.run)(server, stream);
@@ -73,14 +75,4 @@ pub(super) fn check(data: &[u8]) {
             DIVERGENCES.iter().filter(|known| known.witness == witness.name).map(|known| known.why).collect::<Vec<_>>(),
         );
     }
-}
-
-fn seen(event: &Event) -> Option<Seen> {
-    Some(match event {
-        Event::Message { text, payload, .. } => Seen::Message { text: *text, payload: payload.clone() },
-        Event::Ping(_, payload) => Seen::Ping(payload.clone()),
-        Event::Pong(_, payload) => Seen::Pong(payload.clone()),
-        Event::Close(_, code, _) => Seen::Close(*code),
-        Event::Violation { .. } => return None,
-    })
 }

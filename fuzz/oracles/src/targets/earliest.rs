@@ -2,8 +2,9 @@
 //! everything that was complete before it has been delivered.
 
 use wsframe::{Assembler, Decoder, State};
+use wsframe_dev::Event;
 
-use crate::{Event, Setup, assemble, decode, input, reference};
+use crate::{Setup, assemble, decode, input, reference};
 
 pub(super) fn check(data: &[u8]) {
     let Some((setup, stream)) = input::<(Setup, &[u8])>(data) else { return };

@@ -1,9 +1,9 @@
 //! Masking in pieces, at any alignment, and masking while copying, are the naive loop. Which kernels run depends on the
 //! machine and on `--cfg wsframe_force`.
 
-use crate::{input, pieces, reference};
+use crate::{input, pieces};
 use arbitrary::Arbitrary;
-use wsframe::{Config, Encoder, Mask};
+use wsframe::{Encoder, Mask};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -19,7 +19,7 @@ pub(super) fn check(data: &[u8]) {
     let align = usize::from(input.align) % 64;
     let bytes = input.bytes.repeat(1 + usize::from(input.times));
     let mut expected = bytes.clone();
-    reference::mask(&mut expected, input.key, 0);
+    wsframe_dev::mask(&mut expected, input.key, 0);
 
     // In place: the pieces lie behind each other in one buffer.
     let mut buffer = vec![0x55; align];
@@ -35,7 +35,7 @@ pub(super) fn check(data: &[u8]) {
     assert!(buffer[..align].iter().all(|byte| *byte == 0x55));
 
     // Copying, into an output of any alignment, and not one byte further.
-    let mut encoder = Encoder::client_with_config(|| input.key, Config::CLIENT);
+    let mut encoder = Encoder::client(|| input.key);
     let mut out = vec![0x55; align + bytes.len() + 20];
     let len = encoder.binary(&mut out[align..], &bytes).unwrap();
     assert_eq!(out[align + len - bytes.len()..align + len], expected);

@@ -2,9 +2,10 @@
 //! refusal changes nothing.
 
 use arbitrary::Arbitrary;
-use wsframe::{CloseCode, CloseFrame, Encoder, KeySource, Kind, Misuse, Role, Rsv, State};
+use wsframe::{CloseCode, CloseFrame, EncodeError, Encoder, Frame, Masking, MessageKind, Role, Rsv, State};
+use wsframe_dev::Event;
 
-use crate::{Event, Setup, assemble, decode, input, reference};
+use crate::{Setup, assemble, decode, input, reference};
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -57,7 +58,7 @@ enum Op {
 
 pub(super) fn check(data: &[u8]) {
     let Some(input) = input::<Input<'_>>(data) else { return };
-    let config = input.setup.config();
+    let config = input.setup.encoder_config();
     match input.setup.role() {
         Role::Server => {
             let mut last = 7_u32;
@@ -81,7 +82,7 @@ fn verdict(setup: &Setup, stream: &[u8], frame: &[u8]) -> Option<String> {
     }
 }
 
-fn run<K: KeySource>(mut encoder: Encoder<K>, input: &Input<'_>) {
+fn run<K: Masking>(mut encoder: Encoder<K>, input: &Input<'_>) {
     let setup = &input.setup;
     let mut stream = Vec::new();
     let mut out = vec![0x55; 70_000];
@@ -96,7 +97,7 @@ fn run<K: KeySource>(mut encoder: Encoder<K>, input: &Input<'_>) {
             let opcode = if open.is_some() { 0 } else { 2 - u8::from(is_text) };
             u8::from(fin) << 7 | rsv & 0x70 | opcode
         };
-        let kind = |is_text: bool| if is_text { Kind::Text } else { Kind::Binary };
+        let kind = |is_text: bool| if is_text { MessageKind::Text } else { MessageKind::Binary };
         // A message goes on as what it began as; that anything else is refused has its own test.
         let goes_on = |is_text: bool| open.is_none_or(|open| open == is_text);
 
@@ -122,7 +123,7 @@ fn run<K: KeySource>(mut encoder: Encoder<K>, input: &Input<'_>) {
             }
             _ => continue,
         };
-        let refused = verdict(setup, &stream, &reference::frame(first, setup.server.then_some([0; 4]), &body));
+        let refused = verdict(setup, &stream, &wsframe_dev::frame(first, setup.server.then_some([0; 4]), &body));
         let header_alone = matches!(op, Op::Header { .. }) && !body.is_empty();
         if (callers || header_alone) && refused.as_deref() == Some("TextNotUtf8") {
             continue;
@@ -137,28 +138,30 @@ fn run<K: KeySource>(mut encoder: Encoder<K>, input: &Input<'_>) {
             Op::Ping { .. } => encoder.ping(out, &body),
             Op::Pong { .. } => encoder.pong(out, &body),
             Op::TextFragment { fin, .. } => {
-                encoder.text_fragment(out, str::from_utf8(&body).expect("it was text"), fin)
+                encoder.encode(out, Frame::text_fragment(str::from_utf8(&body).expect("it was text"), fin))
             }
-            Op::Fragment { text, rsv, fin, .. } => encoder.fragment(out, kind(text), rsv_of(rsv), fin, &body),
+            Op::Fragment { text, rsv, fin, .. } => {
+                encoder.encode(out, Frame::fragment(kind(text), &body, fin).with_rsv(rsv_of(rsv)))
+            }
             Op::Header { text, rsv, fin, .. } => {
                 encoder.header(kind(text), rsv_of(rsv), fin, body.len()).map(|header| {
                     stream.extend_from_slice(header.encode().as_ref());
                     let mut body = body.clone();
-                    reference::mask(&mut body, header.mask_key().unwrap_or_default(), 0);
+                    wsframe_dev::mask(&mut body, header.mask_key().unwrap_or_default(), 0);
                     stream.extend_from_slice(&body);
                     0
                 })
             }
-            Op::Close { code, len } => encoder.close(out, &close(code, &text(len.into())).expect("it was made")),
+            Op::Close { code, len } => encoder.close(out, close(code, &text(len.into())).expect("it was made")),
             Op::Room { .. } => unreachable!("it was skipped"),
         };
-        let needed = Encoder::<K>::frame_len(body.len());
+        let needed = encoder.frame_len(body.len());
         match result {
             Ok(len) => {
-                assert!(!closed, "{op:?} was sent behind a Close");
+                assert!(!closed, "{op:?} was sent after a Close");
                 assert_eq!(refused, None, "{op:?} was sent");
                 assert!(len == needed || matches!(op, Op::Header { .. }));
-                assert_eq!(out[len..], before[len..], "written behind the frame");
+                assert_eq!(out[len..], before[len..], "written beyond the frame");
                 stream.extend_from_slice(&out[..len]);
                 match first & 0x0f {
                     8 => closed = true,
@@ -169,18 +172,18 @@ fn run<K: KeySource>(mut encoder: Encoder<K>, input: &Input<'_>) {
                     _ => {}
                 }
             }
-            Err(misuse) => {
+            Err(error) => {
                 assert_eq!(*out, before[..], "a refusal has written");
-                match misuse {
-                    Misuse::Closed => assert!(closed),
-                    Misuse::BufferTooSmall { needed: wanted } => {
+                match error {
+                    EncodeError::Closed => assert!(closed),
+                    EncodeError::BufferTooSmall { needed: wanted } => {
                         assert_eq!(wanted, needed);
                         assert!(room < needed && !closed && refused.is_none());
                     }
-                    Misuse::Forbidden(violation) => {
+                    EncodeError::Forbidden(violation) | EncodeError::OverLimit(violation) => {
                         assert_eq!(refused.as_deref(), Some(violation.name()), "{op:?} was refused");
                     }
-                    _ => unreachable!("there is no other misuse"),
+                    _ => unreachable!("there is no other reason"),
                 }
             }
         }

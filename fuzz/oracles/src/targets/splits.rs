@@ -59,7 +59,7 @@ impl Frame {
         let bytes = &bytes[..bytes.len().min(self.len.into())];
         let mut payload = bytes.repeat(1 + usize::from(self.times) % 64);
         payload.truncate(100_000);
-        reference::frame(first, server.then_some(self.key), &payload)
+        wsframe_dev::frame(first, server.then_some(self.key), &payload)
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn check(data: &[u8]) {
     frame.extend(input.key);
     let len = frame.len();
     frame.extend(&text);
-    reference::mask(&mut frame[len..], input.key, 0);
+    wsframe_dev::mask(&mut frame[len..], input.key, 0);
     for cuts in [&[][..], &input.cuts] {
         let mut decoder = Decoder::new(Role::Server);
         let mut error = None;

@@ -1,0 +1,560 @@
+//! A read buffer to owned messages: split off in the place where they were received.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::mem;
+use core::ops::Range;
+use core::slice;
+
+use bytes::buf::UninitSlice;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use super::message::Message;
+use crate::config::Config;
+use crate::error::DecodeError;
+use crate::machine::{Control, ControlKind, Machine, Next, State, Taken};
+use crate::role::Role;
+
+/// How large a buffer an idle connection keeps by default, in bytes.
+const MAX_IDLE_BUFFER: usize = 64 * 1024;
+
+/// The room that a new read buffer offers by default, in bytes.
+const READ_SIZE: usize = 8 * 1024;
+
+/// The least room that a read finds, in bytes. Room that is left in a buffer is used down to this size: small messages that
+/// are kept must not keep a buffer each.
+const MIN_ROOM: usize = 1024;
+
+/// The least and the most room that is made for the next read after the beginning of a message, in bytes. Between them, it
+/// is as large as the last read.
+const ROOM: (usize, usize) = (4 * 1024, 64 * 1024);
+
+/// From this length on, in bytes, moving the beginning of a message costs more than reading its end by itself.
+const HEAVY: usize = 16 * 1024;
+
+/// How many times the room after the message under way is left to a caller that does not read into it.
+#[cfg(feature = "tokio-util")]
+const TRIES: u8 = 2;
+
+/// Room for the payloads of several control frames, in bytes.
+const CONTROLS: usize = 256;
+
+/// A [`Decoder`](crate::Decoder) that owns its read buffer and gives owned [`Message`]s.
+///
+/// It is a [`BufMut`]: read into it, then take messages out of it until there are no more. A runtime reads into it as into any
+/// buffer (with tokio, `socket.read_buf(&mut decoder).await`); there is always room. A socket that wants initialized bytes
+/// reads into [`spare_mut`](MessageDecoder::spare_mut), followed by [`commit`](MessageDecoder::commit).
+///
+/// Each byte is unmasked and validated once, as it arrives, in the place where it was received. A message that came in one
+/// frame is split off the buffer without a copy. Fragments are joined in the buffer: the pass that unmasks a fragment moves it
+/// to the end of the one before. Payloads of control frames are copied (at most 125 bytes). The buffer grows with the bytes
+/// that came, not with the length that was declared.
+///
+/// After a Close frame or a violation, what is read is discarded.
+///
+/// ```
+/// use wsframe::Role;
+/// use wsframe::codec::{BufMut, Message, MessageDecoder};
+///
+/// let mut decoder = MessageDecoder::new(Role::Client);
+/// // "Hello" in two fragments, with a Ping between them, in two reads.
+/// decoder.put_slice(b"\x01\x03Hel\x89\x02hi\x80");
+/// assert_eq!(decoder.decode()?, Some(Message::Ping("hi".into())));
+/// assert_eq!(decoder.decode()?, None);
+/// decoder.put_slice(b"\x02lo");
+/// assert_eq!(decoder.decode()?, Some(Message::from("Hello")));
+/// # Ok::<(), wsframe::DecodeError>(())
+/// ```
+pub struct MessageDecoder {
+    machine: Machine,
+    /// The message under way, a gap that headers and control frames left, and the bytes that have not been decoded.
+    buffer: BytesMut,
+    /// The length of the message under way, as far as it came. If it is 0, so is the gap.
+    len: usize,
+    gap: usize,
+    /// Room for the payloads of control frames.
+    controls: BytesMut,
+    /// The position when all input had been taken last, and how many bytes had come since the time before.
+    dry: u64,
+    read: usize,
+    /// The length of the last message that was gathered.
+    last: usize,
+    max_idle_buffer: usize,
+    read_size: usize,
+    /// The addresses between which the memory of the buffer is initialized: all that it holds, and perhaps room after that.
+    initialized: Range<usize>,
+    /// How many times the message under way went on in another buffer than in the room after it.
+    #[cfg(feature = "tokio-util")]
+    apart: u8,
+}
+
+impl MessageDecoder {
+    /// For the end with this role, with the limits of [`Config::preset`].
+    pub fn new(role: Role) -> MessageDecoder {
+        MessageDecoder::with_config(role, Config::preset(role))
+    }
+
+    /// For the end with this role, with these limits.
+    pub fn with_config(role: Role, config: Config) -> MessageDecoder {
+        MessageDecoder {
+            machine: Machine::new(role, config),
+            buffer: BytesMut::new(),
+            len: 0,
+            gap: 0,
+            controls: BytesMut::new(),
+            dry: 0,
+            read: 0,
+            last: 0,
+            max_idle_buffer: MAX_IDLE_BUFFER,
+            read_size: READ_SIZE,
+            initialized: 0..0,
+            #[cfg(feature = "tokio-util")]
+            apart: 0,
+        }
+    }
+
+    /// Sets how large a buffer an idle connection keeps, in bytes, instead of 64 KiB. A larger one is freed as soon as all
+    /// input was taken with no message under way.
+    ///
+    /// If that is less than [`with_read_size`](MessageDecoder::with_read_size), each read needs a new buffer.
+    #[must_use]
+    pub fn with_max_idle_buffer(mut self, bytes: usize) -> MessageDecoder {
+        self.max_idle_buffer = bytes;
+        self
+    }
+
+    /// Sets the room that a new read buffer offers, in bytes, instead of 8 KiB; at least 1 KiB. More of it means fewer reads
+    /// on a busy connection, and more memory on an idle one that waits in a read.
+    #[must_use]
+    pub fn with_read_size(mut self, bytes: usize) -> MessageDecoder {
+        self.read_size = bytes.max(MIN_ROOM);
+        self
+    }
+
+    /// Adds bytes that were received before the decoder was made, such as those after the head of an HTTP request. They are
+    /// not copied if the decoder holds none yet.
+    #[must_use]
+    pub fn with_received(mut self, bytes: BytesMut) -> MessageDecoder {
+        if self.buffer.is_empty() {
+            self.replace(bytes);
+        } else {
+            self.put_slice(&bytes);
+        }
+        self
+    }
+
+    /// Takes the next message or control frame out of the bytes that were received. `Ok(None)` means that more are needed.
+    ///
+    /// Call it until it returns `Ok(None)` or an error, then read again.
+    ///
+    /// # Errors
+    /// As [`Decoder::decode`](crate::Decoder::decode).
+    #[inline]
+    pub fn decode(&mut self) -> Result<Option<Message>, DecodeError> {
+        if self.len == 0 {
+            let received = self.buffer.len();
+            let mut rest = &mut self.buffer[..];
+            match self.machine.take_whole_message(&mut rest) {
+                Some(Ok((payload, taken))) => {
+                    let (len, frame_len) = (payload.len(), received - rest.len());
+                    return Ok(Some(self.split_off(frame_len - len, len, &taken)));
+                }
+                Some(Err(error)) => return Err(self.refuse(error)),
+                None => {}
+            }
+        }
+        self.step()
+    }
+
+    /// Passes every message and control frame that was received to `on`: the loop around [`MessageDecoder::decode`].
+    ///
+    /// # Errors
+    /// As [`MessageDecoder::decode`].
+    pub fn for_each(&mut self, mut on: impl FnMut(Message)) -> Result<(), DecodeError> {
+        self.try_for_each(|message| {
+            on(message);
+            Ok(())
+        })
+    }
+
+    /// Passes every message and control frame that was received to `on`, until `on` returns an error. What follows that
+    /// message stays in the decoder.
+    ///
+    /// # Errors
+    /// Those of `on`, and those of [`MessageDecoder::decode`], converted.
+    pub fn try_for_each<E: From<DecodeError>>(
+        &mut self,
+        mut on: impl FnMut(Message) -> Result<(), E>,
+    ) -> Result<(), E> {
+        while let Some(message) = self.decode()? {
+            on(message)?;
+        }
+        Ok(())
+    }
+
+    /// Initialized room for the next read, at least 1 KiB, for sockets that do not take uninitialized memory. The same memory
+    /// is initialized only once. Call [`commit`](MessageDecoder::commit) with what was read.
+    ///
+    /// ```
+    /// use std::io::{self, Read};
+    /// use wsframe::Role;
+    /// use wsframe::codec::{Message, MessageDecoder};
+    ///
+    /// fn read(socket: &mut impl Read, decoder: &mut MessageDecoder) -> io::Result<usize> {
+    ///     let len = socket.read(decoder.spare_mut())?;
+    ///     decoder.commit(len);
+    ///     Ok(len)
+    /// }
+    ///
+    /// let mut decoder = MessageDecoder::new(Role::Client);
+    /// assert_eq!(read(&mut &b"\x81\x05Hello"[..], &mut decoder)?, 7);
+    /// assert_eq!(decoder.decode(), Ok(Some(Message::from("Hello"))));
+    /// # Ok::<(), io::Error>(())
+    /// ```
+    #[allow(unsafe_code, reason = "the room is handed out after it was initialized")]
+    pub fn spare_mut(&mut self) -> &mut [u8] {
+        self.make_room();
+        let ready = self.spare_initialized();
+        let spare = self.buffer.spare_capacity_mut();
+        if let Some(rest) = spare.get_mut(ready..) {
+            rest.fill(mem::MaybeUninit::new(0));
+        }
+        let room = spare.as_ptr_range();
+        if ready == 0 {
+            self.initialized.start = room.start.addr();
+        }
+        self.initialized.end = self.initialized.end.max(room.end.addr());
+        // SAFETY: the first `ready` bytes were initialized before, and the others have just been.
+        unsafe { slice::from_raw_parts_mut(spare.as_mut_ptr().cast(), spare.len()) }
+    }
+
+    /// Adds the first `len` bytes of the room that [`spare_mut`](MessageDecoder::spare_mut) gave to what was received. A `len`
+    /// beyond that room adds the room.
+    #[allow(unsafe_code, reason = "the buffer is made longer by what is initialized behind its end")]
+    pub fn commit(&mut self, len: usize) {
+        let len = len.min(self.spare_initialized());
+        // SAFETY: `spare_initialized` is at most the spare capacity, and so many bytes of it are initialized.
+        unsafe { self.advance_mut(len) };
+    }
+
+    /// Takes out the bytes that were received and not decoded, for another protocol or another owner of the connection. `None`
+    /// inside a frame, whose beginning was decoded already, and after a violation.
+    pub fn take_undecoded(&mut self) -> Option<BytesMut> {
+        if matches!(self.state(), State::InFrame | State::Failed) {
+            return None;
+        }
+        let undecoded = if self.len == 0 {
+            mem::take(&mut self.buffer)
+        } else {
+            let undecoded = self.buffer.split_off(self.len + self.gap);
+            self.buffer.truncate(self.len);
+            undecoded
+        };
+        self.gap = 0;
+        self.note_buffer();
+        Some(undecoded)
+    }
+
+    /// The number of bytes decoded so far. After a violation, one more than the offset of the deciding byte; after a Close
+    /// frame, the offset of its end.
+    pub const fn position(&self) -> u64 {
+        self.machine.position()
+    }
+
+    /// Where in the stream the decoder is. If it is anything but [`State::Closed`] when the transport ends, the connection was
+    /// lost, and an endpoint reports 1006 to its application.
+    pub const fn state(&self) -> State {
+        self.machine.state()
+    }
+
+    /// Whether nothing can come any more: after a Close frame or a violation.
+    const fn is_over(&self) -> bool {
+        matches!(self.state(), State::Closed | State::Failed)
+    }
+
+    /// A message of `len` bytes after a header at the front of the buffer.
+    #[inline(always)]
+    fn split_off(&mut self, header_len: usize, len: usize, taken: &Taken) -> Message {
+        let payload = if len == 0 {
+            self.buffer.advance(header_len);
+            Bytes::new()
+        } else {
+            let mut frame = self.buffer.split_to(header_len + len).freeze();
+            frame.advance(header_len);
+            frame
+        };
+        if len > self.max_idle_buffer && self.buffer.len() <= len {
+            // The large buffer goes with its message.
+            self.replace(BytesMut::from(&self.buffer[..]));
+        }
+        Message::data(payload, taken)
+    }
+
+    /// Everything but a whole message at the front of the buffer.
+    #[inline(never)]
+    fn step(&mut self) -> Result<Option<Message>, DecodeError> {
+        loop {
+            let at = self.len + self.gap;
+            let (taken, next) = match self.machine.step(&self.buffer[at..]) {
+                Ok(next) => next,
+                Err(error) => return Err(self.refuse(error)),
+            };
+            match next {
+                Next::Nothing => {
+                    self.ran_dry();
+                    return Ok(None);
+                }
+                Next::Control(kind) => {
+                    self.skip(taken);
+                    return Ok(self.control(kind));
+                }
+                Next::Payload(next) => {
+                    let len = next.len;
+                    let result = if self.len == 0 {
+                        self.buffer.advance(taken);
+                        next.take(|pass| pass.in_place(&mut self.buffer[..len]))
+                    } else {
+                        self.gap += taken;
+                        next.take(|pass| pass.shift(&mut self.buffer, at + taken, self.len, len))
+                    };
+                    let taken = match result {
+                        Ok(taken) => taken,
+                        Err(error) => return Err(self.refuse(error)),
+                    };
+                    self.len += len;
+                    if taken.ends_message {
+                        let message = self.split_off(0, self.len, &taken);
+                        self.buffer.advance(self.gap);
+                        self.last = self.len;
+                        (self.len, self.gap) = (0, 0);
+                        return Ok(Some(message));
+                    }
+                    if self.buffer.len() == self.len + self.gap {
+                        self.ran_dry();
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// `len` bytes at the front of what is not decoded were taken, and are not part of a message.
+    fn skip(&mut self, len: usize) {
+        if self.len == 0 {
+            self.buffer.advance(len);
+        } else {
+            self.gap += len;
+        }
+    }
+
+    /// The control frame that the machine announced.
+    fn control(&mut self, kind: ControlKind) -> Option<Message> {
+        match self.machine.control(kind)? {
+            Control::Ping(payload) => Some(Message::Ping(share(&mut self.controls, payload))),
+            Control::Pong(payload) => Some(Message::Pong(share(&mut self.controls, payload))),
+            Control::Close(close) => {
+                let close = Message::from(close);
+                if self.len != 0 {
+                    // The message under way will not be completed.
+                    let undecoded = BytesMut::from(&self.buffer[self.len + self.gap..]);
+                    self.forget();
+                    self.replace(undecoded);
+                }
+                Some(close)
+            }
+        }
+    }
+
+    /// All that was received was taken.
+    fn ran_dry(&mut self) {
+        self.buffer.truncate(self.len);
+        self.gap = 0;
+        self.read = (self.position() - self.dry) as usize;
+        self.dry = self.position();
+        if self.len == 0 && free_idle(&mut self.buffer, self.max_idle_buffer, 0) {
+            self.note_buffer();
+        }
+    }
+
+    /// Makes room for the next read: at least `MIN_ROOM`.
+    fn make_room(&mut self) {
+        if self.is_over() {
+            self.buffer.clear();
+        }
+        let spare = self.buffer.capacity() - self.buffer.len();
+        if self.len != 0 {
+            self.make_room_in_message(spare);
+        } else if spare < self.read_size && !self.buffer.try_reclaim(self.read_size) && spare < MIN_ROOM {
+            let room = if self.is_over() { MIN_ROOM } else { self.read_size };
+            self.grow(room.max(self.buffer.len()));
+        }
+    }
+
+    /// [`MessageDecoder::make_room`] after the beginning of a message.
+    fn make_room_in_message(&mut self, spare: usize) {
+        let (held, missing) = (self.buffer.len(), self.missing());
+        let (enough, room) = (self.read.clamp(MIN_ROOM, ROOM.1), self.read.clamp(ROOM.0, ROOM.1));
+        // As long as little has come, it is moved to where all of the message may fit, if the buffer has such a place. A
+        // message whose length is not known is taken to be as long as the last one.
+        let expected =
+            if self.machine.is_last_frame() { missing } else { missing.min(self.last.saturating_sub(self.len)) };
+        if held <= ROOM.1 && self.buffer.try_reclaim(expected.saturating_add(room)) {
+            return;
+        }
+        // A larger buffer of a busy connection is used up less often.
+        let (enough, bulk) = if held < HEAVY { (enough, 0) } else { (enough.min(missing).max(MIN_ROOM), 3 * room) };
+        if spare < enough {
+            // Geometrically, but not beyond what may come.
+            let undecoded = held - self.len;
+            self.grow(bulk.max(missing.min(bulk.max(held)).saturating_add(room)).max(undecoded));
+        }
+    }
+
+    /// Gets `room` bytes of room after what is in the buffer. (`BytesMut::reserve` would at least double all of the buffer,
+    /// with what stands before the message.)
+    fn grow(&mut self, room: usize) {
+        let buffer = if self.buffer.len() < HEAVY {
+            let mut buffer = BytesMut::with_capacity(self.buffer.len() + room);
+            buffer.extend_from_slice(&self.buffer);
+            buffer
+        } else {
+            // The allocator can often extend a large block without copying it.
+            let mut buffer = Vec::from(mem::take(&mut self.buffer));
+            buffer.reserve_exact(room);
+            BytesMut::from(Bytes::from(buffer))
+        };
+        self.replace(buffer);
+    }
+
+    /// How many bytes of the room after the buffer are initialized.
+    fn spare_initialized(&mut self) -> usize {
+        let spare = self.buffer.spare_capacity_mut();
+        let start = spare.as_ptr().addr();
+        if start < self.initialized.start { 0 } else { self.initialized.end.saturating_sub(start).min(spare.len()) }
+    }
+
+    /// The most that can still come of the message under way, in bytes.
+    fn missing(&self) -> usize {
+        usize::try_from(self.machine.most_message_len()).unwrap_or(usize::MAX).saturating_sub(self.len)
+    }
+
+    /// From now on, this is the buffer.
+    fn replace(&mut self, buffer: BytesMut) {
+        self.buffer = buffer;
+        self.note_buffer();
+    }
+
+    /// The buffer is another one: only what it holds is known to be initialized.
+    fn note_buffer(&mut self) {
+        let held = self.buffer.as_ptr_range();
+        self.initialized = held.start.addr()..held.end.addr();
+    }
+
+    /// Drops the message under way and everything after it.
+    fn forget(&mut self) {
+        (self.len, self.gap) = (0, 0);
+        self.replace(BytesMut::new());
+    }
+
+    /// Drops everything.
+    #[cold]
+    fn refuse(&mut self, error: DecodeError) -> DecodeError {
+        self.forget();
+        error
+    }
+}
+
+/// For a caller who owns the read buffer, and whom others may give access to it: [`MessageCodec`](super::MessageCodec).
+#[cfg(feature = "tokio-util")]
+impl MessageDecoder {
+    /// [`MessageDecoder::decode`], with `input` as what was received. The beginning of a message stays in the decoder, and the
+    /// room after it in `input`: what is read there joins it without a copy.
+    pub(super) fn decode_lent(&mut self, input: &mut BytesMut) -> Result<Option<Message>, DecodeError> {
+        if self.buffer.is_empty() {
+            (self.buffer, self.apart) = (mem::take(input), 0);
+        } else if let Err(apart) = self.buffer.try_unsplit(mem::take(input)) {
+            self.apart = self.apart.saturating_add(1);
+            if self.buffer.capacity() - self.buffer.len() < apart.len() {
+                self.grow(apart.len().max(self.missing().min(self.buffer.len())));
+            }
+            self.buffer.extend_from_slice(&apart);
+        }
+        self.note_buffer();
+        let result = self.decode();
+        let is_dry = matches!(result, Ok(None));
+        if self.len == 0 || self.apart < TRIES {
+            if is_dry {
+                self.make_room();
+            }
+            if self.len == 0 {
+                *input = mem::take(&mut self.buffer);
+            } else if is_dry {
+                *input = self.buffer.split_off(self.len);
+            }
+        } else if is_dry {
+            input.reserve(ROOM.0);
+        }
+        result
+    }
+}
+
+/// Room for reads, which always is at least 1 KiB. After a Close frame or a violation, what is written is discarded.
+#[allow(unsafe_code, reason = "the trait is unsafe to implement")]
+// SAFETY: `chunk_mut` gives the spare capacity of a buffer that `advance_mut` makes longer, or, after the end of the stream,
+// leaves as it is.
+unsafe impl BufMut for MessageDecoder {
+    fn remaining_mut(&self) -> usize {
+        // The buffer grows, so there is always room.
+        usize::MAX - self.buffer.len()
+    }
+
+    unsafe fn advance_mut(&mut self, len: usize) {
+        if self.is_over() {
+            return;
+        }
+        // SAFETY: the caller initialized `len` bytes of the spare capacity.
+        unsafe { self.buffer.advance_mut(len) };
+        let end = self.buffer.as_ptr_range().end.addr();
+        if self.initialized.end >= end - len {
+            self.initialized.end = self.initialized.end.max(end);
+        }
+    }
+
+    fn chunk_mut(&mut self) -> &mut UninitSlice {
+        self.make_room();
+        UninitSlice::uninit(self.buffer.spare_capacity_mut())
+    }
+}
+
+/// A copy of a control frame's payload, in room that several share.
+fn share(room: &mut BytesMut, payload: &[u8]) -> Bytes {
+    if payload.is_empty() {
+        return Bytes::new();
+    }
+    if payload.len() > room.capacity() {
+        room.reserve(CONTROLS);
+    }
+    room.extend_from_slice(payload);
+    room.split().freeze()
+}
+
+/// Frees an empty buffer that is larger than what an idle connection keeps, unless it is needed for the `next` bytes; returns
+/// whether it did.
+pub(super) fn free_idle(buffer: &mut BytesMut, max_idle_buffer: usize, next: usize) -> bool {
+    let needed = !buffer.is_empty() || next > max_idle_buffer;
+    let free = !needed && max_idle_buffer < usize::MAX && buffer.try_reclaim(max_idle_buffer + 1);
+    if free {
+        *buffer = BytesMut::new();
+    }
+    free
+}
+
+impl fmt::Debug for MessageDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageDecoder")
+            .field("position", &self.position())
+            .field("state", &self.state())
+            .field("gathered", &self.len)
+            .finish_non_exhaustive()
+    }
+}

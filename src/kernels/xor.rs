@@ -1,0 +1,330 @@
+//! XOR with a key of four bytes, at any phase.
+//!
+//! One loop body serves payloads that are unmasked in place and payloads that are copied, on every architecture. It is
+//! compiled once more for AVX2. While the bytes are in registers, it also finds out whether all of them are ASCII.
+
+#[cfg(feature = "alloc")]
+use core::mem::MaybeUninit;
+
+use super::cpu::{Path, path};
+
+/// The key, rotated so that its first byte belongs to the byte `by` bytes further on.
+#[inline]
+pub(crate) fn advance(key: [u8; 4], by: usize) -> [u8; 4] {
+    // In memory order, a turn to the left is a turn to the right of a little-endian number.
+    u32::from_le_bytes(key).rotate_right(8 * (by % 4) as u32).to_le_bytes()
+}
+
+/// Up to this length, in bytes, the loop costs more than it saves.
+pub(crate) const SHORT: usize = 64;
+
+/// XORs `bytes` with the key; tells whether the result is all ASCII.
+#[inline]
+#[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+pub(crate) fn in_place(bytes: &mut [u8], key: [u8; 4]) -> bool {
+    let at = bytes.as_mut_ptr();
+    // SAFETY: `bytes` is valid for reads and writes of its length, and source and destination are the same.
+    unsafe { xor_raw(at, at, bytes.len(), key) }
+}
+
+/// Writes `from` XOR the key to the front of `to`, as many bytes as both have.
+#[inline]
+#[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+pub(crate) fn copy(from: &[u8], to: &mut [u8], key: [u8; 4]) {
+    let len = from.len().min(to.len());
+    // SAFETY: `from` is valid for reads and `to` for writes of `len` bytes, and a shared and an exclusive borrow do not
+    // overlap.
+    unsafe { xor_raw(from.as_ptr(), to.as_mut_ptr(), len, key) };
+}
+
+/// Writes `from` XOR the key to the front of `to`. `None`, with nothing written, if `to` is shorter than `from`; otherwise
+/// all of its first `from.len()` bytes are initialized.
+#[cfg(feature = "alloc")]
+#[inline]
+#[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+pub(crate) fn copy_uninit(from: &[u8], to: &mut [MaybeUninit<u8>], key: [u8; 4]) -> Option<()> {
+    let to = to.get_mut(..from.len())?;
+    // SAFETY: `from` is valid for reads and `to`, which has its length, for writes; a shared and an exclusive borrow do not
+    // overlap.
+    unsafe { xor_raw(from.as_ptr(), to.as_mut_ptr().cast(), from.len(), key) };
+    Some(())
+}
+
+/// Whether at most [`SHORT`] bytes are all ASCII.
+#[inline]
+#[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+pub(crate) fn is_ascii(bytes: &[u8]) -> bool {
+    // SAFETY: `bytes` is valid for reads of its length, which is at most 64, and nothing is written.
+    unsafe { walk_short::<false>(bytes.as_ptr(), core::ptr::null_mut(), bytes.len().min(SHORT), [0; 4]) }
+}
+
+/// Writes `from` XOR the key to `to`; tells whether that is all ASCII.
+///
+/// # Safety
+/// `from` must be valid for reads of `len` bytes, and `to` for writes of as many. `to` must be the same, or not overlap, or
+/// overlap and lie before.
+#[inline]
+#[allow(unsafe_code, reason = "pointers that may be the same")]
+pub(crate) unsafe fn xor_raw(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
+    if len <= SHORT {
+        // SAFETY: as the caller's.
+        return unsafe { walk_short::<true>(from, to, len, key) };
+    }
+    // SAFETY: as the caller's.
+    unsafe { xor_long(from, to, len, key) }
+}
+
+/// # Safety
+/// As [`xor_raw`].
+#[inline(never)]
+#[allow(unsafe_code, reason = "pointers that may be the same")]
+unsafe fn xor_long(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
+    match path() {
+        // SAFETY: as the caller's; the machine has AVX2, as everything has that has AVX-512.
+        #[cfg(target_arch = "x86_64")]
+        Path::Avx2 | Path::Avx512 => unsafe { xor_avx2(from, to, len, key) },
+        // SAFETY: as the caller's.
+        _ => unsafe { xor_baseline(from, to, len, key) },
+    }
+}
+
+/// # Safety
+/// As [`xor_raw`]; the machine must have AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[allow(unsafe_code, reason = "compiled for an instruction set")]
+unsafe fn xor_avx2(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
+    // SAFETY: as the caller's.
+    unsafe { xor_blocks(from, to, len, key) }
+}
+
+/// # Safety
+/// As [`xor_raw`].
+#[allow(unsafe_code, reason = "pointers that may be the same")]
+unsafe fn xor_baseline(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
+    // SAFETY: as the caller's.
+    unsafe { xor_blocks(from, to, len, key) }
+}
+
+/// From this length on, in bytes, the destination is aligned.
+const LONG: usize = 256;
+
+/// Any length, 128 bytes a step; vectorised for whatever the caller is compiled for.
+///
+/// # Safety
+/// As [`xor_raw`].
+#[inline(always)]
+#[allow(unsafe_code, reason = "pointers that may be the same")]
+unsafe fn xor_blocks(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
+    type Block = [u64; 16];
+    // Aligned stores pay for a head that is done apart.
+    let head = if len < LONG { 0 } else { to.addr().wrapping_neg() % 64 };
+    // SAFETY: the head lies within the caller's `len` bytes.
+    let mut ascii = unsafe { walk_short::<true>(from, to, head, key) };
+    let key = advance(key, head);
+    let key64 = u64::repeat(key);
+    let mut seen: Block = [0; 16];
+    let mut at = head;
+    while len - at >= size_of::<Block>() {
+        // SAFETY: `at..at + 128` is within the caller's `len` bytes. The block is read whole before it is written.
+        unsafe {
+            let mut block = from.add(at).cast::<Block>().read_unaligned();
+            for (word, seen) in block.iter_mut().zip(&mut seen) {
+                *word ^= key64;
+                *seen |= *word;
+            }
+            to.add(at).cast::<Block>().write_unaligned(block);
+        }
+        at += size_of::<Block>();
+    }
+    ascii &= seen.into_iter().fold(0, u64::or).is_ascii();
+    while at < len {
+        let n = (len - at).min(64);
+        // SAFETY: `at..at + n` is within the caller's `len` bytes, and the same order of reads and writes holds.
+        ascii &= unsafe { walk_short::<true>(from.add(at), to.add(at), n, key) };
+        at += n;
+    }
+    ascii
+}
+
+/// At most 64 bytes: two words that overlap in the middle, both read before either is written. If not `WRITE`, `to` is not
+/// used.
+///
+/// # Safety
+/// As [`xor_raw`]; `len` must be at most 64.
+#[inline(always)]
+#[allow(unsafe_code, reason = "pointers that may be the same")]
+unsafe fn walk_short<const WRITE: bool>(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
+    /// # Safety
+    /// As [`walk_short`]; `len` must be from the size of `N` words to twice that.
+    #[inline(always)]
+    unsafe fn two<W: Word, const N: usize, const WRITE: bool>(
+        from: *const u8,
+        to: *mut u8,
+        len: usize,
+        key: [u8; 4],
+    ) -> bool {
+        let last = len - size_of::<[W; N]>();
+        let (key_a, key_b) = (W::repeat(key), W::repeat(advance(key, last)));
+        // SAFETY: both groups of words lie within the caller's `len` bytes, and both are read before one is written.
+        unsafe {
+            let a = from.cast::<[W; N]>().read_unaligned().map(|word| word.xor(key_a));
+            let b = from.add(last).cast::<[W; N]>().read_unaligned().map(|word| word.xor(key_b));
+            if WRITE {
+                to.cast::<[W; N]>().write_unaligned(a);
+                to.add(last).cast::<[W; N]>().write_unaligned(b);
+            }
+            a.into_iter().chain(b).fold(W::repeat([0; 4]), W::or).is_ascii()
+        }
+    }
+    // SAFETY: each arm has the length that it needs.
+    unsafe {
+        match len {
+            32.. => two::<Word16, 2, WRITE>(from, to, len, key),
+            16.. => two::<Word16, 1, WRITE>(from, to, len, key),
+            8.. => two::<u64, 1, WRITE>(from, to, len, key),
+            4.. => two::<u32, 1, WRITE>(from, to, len, key),
+            _ => {
+                let mut seen = 0;
+                for (i, key) in (0..len).zip(key) {
+                    let byte = from.add(i).read() ^ key;
+                    if WRITE {
+                        to.add(i).write(byte);
+                    }
+                    seen |= byte;
+                }
+                seen < 0x80
+            }
+        }
+    }
+}
+
+/// Bytes in a register.
+trait Word: Copy {
+    /// The key, over and over.
+    fn repeat(key: [u8; 4]) -> Self;
+    fn xor(self, other: Self) -> Self;
+    fn or(self, other: Self) -> Self;
+    /// Whether no byte has its top bit set.
+    fn is_ascii(self) -> bool;
+}
+
+macro_rules! integer_word {
+    ($word:ty) => {
+        impl Word for $word {
+            #[inline(always)]
+            fn repeat(key: [u8; 4]) -> $word {
+                <$word>::from(u32::from_ne_bytes(key)) * (<$word>::MAX / <$word>::from(u32::MAX))
+            }
+
+            #[inline(always)]
+            fn xor(self, other: $word) -> $word {
+                self ^ other
+            }
+
+            #[inline(always)]
+            fn or(self, other: $word) -> $word {
+                self | other
+            }
+
+            #[inline(always)]
+            fn is_ascii(self) -> bool {
+                self & (<$word>::MAX / 0xff * 0x80) == 0
+            }
+        }
+    };
+}
+
+integer_word!(u32);
+integer_word!(u64);
+
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+use u128 as Word16;
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
+integer_word!(u128);
+
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use core::arch::x86_64::{__m128i as Word16, *};
+// The compiler keeps an integer of 16 bytes in two registers.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+#[allow(unsafe_code, reason = "an instruction set that every build for this target has")]
+impl Word for Word16 {
+    #[inline(always)]
+    fn repeat(key: [u8; 4]) -> Word16 {
+        // SAFETY: the target has SSE2.
+        unsafe { _mm_set1_epi32(i32::from_ne_bytes(key)) }
+    }
+
+    #[inline(always)]
+    fn xor(self, other: Word16) -> Word16 {
+        // SAFETY: the target has SSE2.
+        unsafe { _mm_xor_si128(self, other) }
+    }
+
+    #[inline(always)]
+    fn or(self, other: Word16) -> Word16 {
+        // SAFETY: the target has SSE2.
+        unsafe { _mm_or_si128(self, other) }
+    }
+
+    #[inline(always)]
+    fn is_ascii(self) -> bool {
+        // SAFETY: the target has SSE2.
+        unsafe { _mm_movemask_epi8(self) == 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    extern crate std;
+    use std::vec::Vec;
+
+    /// Every length, phase and alignment of every path, in place, apart, and to a place before, against one byte at a time.
+    #[test]
+    fn every_path_equals_the_naive_loop() {
+        type Kernel = unsafe fn(*const u8, *mut u8, usize, [u8; 4]) -> bool;
+        let mut paths: Vec<Kernel> = Vec::from([xor_raw as Kernel, xor_baseline as Kernel]);
+        #[cfg(target_arch = "x86_64")]
+        if path() >= Path::Avx2 {
+            paths.push(xor_avx2);
+        }
+        for len in (0_usize..=300).chain([1000, 4096, 65_537]) {
+            for align in if len <= 300 { 0..64 } else { 63..64 } {
+                for phase in 0..4 {
+                    let key = advance([0x81, 0x42, 0x24, 0x18], phase);
+                    let high = [None, Some(0), Some(len / 2), len.checked_sub(1)][(align + phase) % 4];
+                    let mut plain: Vec<u8> = (0..len).map(|i| (i * 7 % 128) as u8).collect();
+                    if let Some(byte) = high.and_then(|high| plain.get_mut(high)) {
+                        *byte |= 0x80;
+                    }
+                    let masked: Vec<u8> = plain.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+                    for path in &paths {
+                        // The destination: the place itself, a few bytes before it, and behind the end.
+                        for to in [align + 70, align + 70 - (len + phase) % 70, len + 140 + 63 - align] {
+                            let mut buffer = Vec::from([0xee_u8; 64]);
+                            buffer.resize(2 * len + 400, 0xee);
+                            let base = buffer.as_ptr().addr().wrapping_neg() % 64;
+                            let (from, to) = (base + align + 70, base + to);
+                            buffer[from..from + len].copy_from_slice(&masked);
+                            let mut expected = buffer.clone();
+                            expected[to..to + len].copy_from_slice(&plain);
+                            let at = buffer.as_mut_ptr();
+                            // SAFETY: both places are in the buffer; the paths are those that this CPU has.
+                            #[allow(unsafe_code, reason = "the paths are unsafe functions")]
+                            let ascii = unsafe { path(at.add(from), at.add(to), len, key) };
+                            assert!(
+                                buffer == expected,
+                                "length {len}, phase {phase}, alignment {align}, {from} to {to}"
+                            );
+                            assert_eq!(ascii, plain.is_ascii(), "length {len}, phase {phase}, alignment {align}");
+                        }
+                    }
+                    if len <= SHORT {
+                        assert_eq!(is_ascii(&plain), plain.is_ascii(), "length {len}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The tests that need neither a process nor an allocator of their own, in one program, so that it is linked once.
+
+mod assembler;
+mod captures;
+mod close_codes;
+mod decoder;
+mod documents;
+mod encoder;
+mod errors;
+mod exhaustive;
+mod first_bytes;
+mod framed;
+mod header;
+mod layers;
+mod long_text;
+mod opaque;
+mod owned;
+mod roundtrip;
+mod utf8;
+mod vectors;
+mod witness;
+mod wrappers;
