@@ -419,7 +419,7 @@ impl Output for [u8] {
 #[cfg(feature = "alloc")]
 impl Output for Vec<u8> {
     #[inline(always)]
-    #[allow(unsafe_code, reason = "a vector is made longer by what was written behind its end")]
+    #[allow(unsafe_code, reason = "a vector is made longer by bytes that were written")]
     fn write_frame(
         &mut self,
         len: usize,

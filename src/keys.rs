@@ -5,7 +5,7 @@ use core::fmt;
 use crate::mask::MaskKey;
 
 /// A source of masking keys, for the [`Encoder`](crate::Encoder) of a client. Any `FnMut() -> MaskKey` is one; with the
-/// feature `getrandom`, so is [`OsKeys`](crate::OsKeys).
+/// feature `getrandom`, so is `OsKeys`.
 ///
 /// Each key must be fresh, and unpredictable to whoever chooses the payload (RFC 6455 §5.3, §10.3), so take it from the
 /// operating system or from a generator that it seeded.

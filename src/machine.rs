@@ -44,7 +44,7 @@ enum Stage {
     Boundary,
     /// Inside a header, whose beginning is held.
     Header,
-    /// Inside the payload of a data frame that its message goes on after.
+    /// Inside the payload of a data frame that is not the last of its message.
     Fragment,
     /// Inside the payload of the last frame of a message.
     LastFrame,
@@ -327,7 +327,7 @@ impl Machine {
         observe: impl FnOnce(&Header),
     ) -> Result<(usize, Next<'_>), DecodeError> {
         match self.stage {
-            // Most of what is cut is cut here.
+            // Most cuts are here.
             Stage::Fragment | Stage::LastFrame if !input.is_empty() => {
                 let len = self.next_len(input);
                 Ok((0, Next::Payload(Payload { machine: self, len, starts_message: false })))

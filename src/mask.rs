@@ -4,10 +4,10 @@ use core::fmt;
 
 use crate::kernels::xor;
 
-/// A masking key, in the order in which it stands in the header.
+/// A masking key: its four bytes in the order of the header.
 pub type MaskKey = [u8; 4];
 
-/// The mask of one payload, which may come in pieces: each piece goes on where the last one ended.
+/// The mask of one payload, which may come in pieces: each piece continues where the last one ended.
 ///
 /// Masking and unmasking are the same operation.
 ///
@@ -42,7 +42,7 @@ impl Mask {
     }
 }
 
-/// Hides the key: with it, who reads the log could read what the mask protects.
+/// Hides the key: whoever reads it in a log could undo the mask.
 impl fmt::Debug for Mask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mask").finish_non_exhaustive()

@@ -60,7 +60,7 @@ pub enum MessageKind {
 }
 
 impl MessageKind {
-    /// The opcode of the first frame of such a message.
+    /// The opcode of the first frame of a message of this kind.
     pub const fn opcode(self) -> Opcode {
         match self {
             MessageKind::Text => Opcode::Text,
@@ -106,7 +106,7 @@ impl Rsv {
         Rsv(byte & 0x70)
     }
 
-    /// The bits where they stand in the first byte of a frame: a subset of 0x70.
+    /// The bits at their places in the first byte of a frame: a subset of 0x70.
     pub const fn bits(self) -> u8 {
         self.0
     }

@@ -51,7 +51,7 @@ impl Pass<'_> {
 
     /// Appends `piece` to `to`, unmasking and validating on the way. `to` must have room for it.
     #[cfg(feature = "alloc")]
-    #[allow(unsafe_code, reason = "a vector is made longer by what was written behind its end")]
+    #[allow(unsafe_code, reason = "a vector is made longer by bytes that were written")]
     pub(crate) fn append(self, piece: &[u8], to: &mut Vec<u8>) -> Result<(), PassError> {
         let key = self.key.unwrap_or_default();
         let Some(room) = to.spare_capacity_mut().get_mut(..piece.len()) else {

@@ -1,8 +1,8 @@
 //! Incremental UTF-8 validation: can the text so far still become valid, and at which byte did it fail?
 //!
-//! Between pieces, what is left of an open code point is one byte of automaton state: which bytes may come next
-//! (Unicode, Table 3-7; RFC 3629 §4). Inside a piece, `simdutf8` decides over all that ends on a code point; it does not
-//! say where it failed, so the automaton walks once more over a piece that is refused.
+//! Between pieces, an open code point is one byte of automaton state: which bytes may come next (Unicode, Table 3-7;
+//! RFC 3629 §4). Inside a piece, a kernel decides about all whole code points. It does not say where it failed, so the
+//! automaton walks over a piece that is refused.
 
 use core::fmt;
 
@@ -83,7 +83,7 @@ impl Utf8Validator {
     /// Takes the next piece of the text; `Ok` means that it can still become valid.
     ///
     /// # Errors
-    /// [`Utf8Error`] tells the first byte after which the text cannot become valid, whatever follows. From then on every
+    /// [`Utf8Error`] has the first byte after which the text cannot become valid, whatever follows. From then on, every
     /// piece that is not empty fails at its first byte.
     pub fn update(&mut self, piece: &[u8]) -> Result<(), Utf8Error> {
         let mut rest = piece;
@@ -92,12 +92,12 @@ impl Utf8Validator {
             self.walk(core::slice::from_ref(byte), piece.len() - rest.len())?;
             rest = after;
         }
-        // What is so short is walked sooner than seen.
+        // For so few bytes, the automaton is quicker than a kernel.
         let seen = if rest.len() < 8 { None } else { see(rest) };
         self.take_seen(rest, seen).map_err(|error| Utf8Error { index: piece.len() - rest.len() + error.index })
     }
 
-    /// The text goes on with `piece`, before which nothing was open, and of which a kernel has seen what [`see`] tells.
+    /// Takes `piece`, before which no code point was open, with what [`see`] found out about it.
     #[inline]
     pub(crate) fn take_seen(&mut self, piece: &[u8], seen: Option<bool>) -> Result<(), Utf8Error> {
         match seen {
@@ -131,7 +131,7 @@ impl Utf8Validator {
         matches!(self.0, Expect::Start)
     }
 
-    /// Takes bytes one by one; the first of them stands at index `at` of the piece.
+    /// Takes bytes one by one; the first of them has index `at` in the piece.
     fn walk(&mut self, bytes: &[u8], at: usize) -> Result<(), Utf8Error> {
         for (i, byte) in bytes.iter().enumerate() {
             self.0 = self.0.then(*byte);
@@ -143,7 +143,7 @@ impl Utf8Validator {
     }
 }
 
-/// What may follow text whose last code point may be open, and which is valid otherwise.
+/// The state after text that is valid, except that its last code point may be open.
 #[inline]
 fn open_state(text: &[u8]) -> Expect {
     let open = text.get(text.len() - open_len(text)..).unwrap_or_default();

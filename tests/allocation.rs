@@ -634,3 +634,19 @@ fn large_payloads_of_a_server_are_not_copied() {
     let counted = allocated(|| drop(Encoder::server().header_and_payload(message.clone()).unwrap()));
     assert!(counted.peak <= 200, "{} bytes", counted.peak);
 }
+
+/// The same large message, sent again and again.
+#[test]
+fn a_busy_write_buffer_is_used_again() {
+    let mut codec = MessageCodec::server().with_max_idle_buffer(1 << 20);
+    let message = Message::from(vec![0; 500_000]);
+    let mut out = BytesMut::new();
+    codec.encode(message.clone(), &mut out).unwrap();
+    let counted = allocated(|| {
+        for _ in 0..10 {
+            out.clear();
+            codec.encode(message.clone(), &mut out).unwrap();
+        }
+    });
+    assert_eq!(counted.calls, 0);
+}

@@ -230,10 +230,10 @@ impl MessageDecoder {
 
     /// Adds the first `len` bytes of the room that [`spare_mut`](MessageDecoder::spare_mut) gave to what was received. A `len`
     /// beyond that room adds the room.
-    #[allow(unsafe_code, reason = "the buffer is made longer by what is initialized behind its end")]
+    #[allow(unsafe_code, reason = "the buffer is made longer by bytes that are initialized")]
     pub fn commit(&mut self, len: usize) {
         let len = len.min(self.spare_initialized());
-        // SAFETY: `spare_initialized` is at most the spare capacity, and so many bytes of it are initialized.
+        // SAFETY: `spare_initialized` is at most the spare capacity, and that many bytes of it are initialized.
         unsafe { self.advance_mut(len) };
     }
 
@@ -394,8 +394,8 @@ impl MessageDecoder {
     fn make_room_in_message(&mut self, spare: usize) {
         let (held, missing) = (self.buffer.len(), self.missing());
         let (enough, room) = (self.read.clamp(MIN_ROOM, ROOM.1), self.read.clamp(ROOM.0, ROOM.1));
-        // As long as little has come, it is moved to where all of the message may fit, if the buffer has such a place. A
-        // message whose length is not known is taken to be as long as the last one.
+        // As long as the message is short, it is moved to a place in the buffer where all of it may fit, if there is one. A
+        // message of unknown length is expected to be as long as the last one.
         let expected =
             if self.machine.is_last_frame() { missing } else { missing.min(self.last.saturating_sub(self.len)) };
         if held <= ROOM.1 && self.buffer.try_reclaim(expected.saturating_add(room)) {
@@ -410,8 +410,8 @@ impl MessageDecoder {
         }
     }
 
-    /// Gets `room` bytes of room after what is in the buffer. (`BytesMut::reserve` would at least double all of the buffer,
-    /// with what stands before the message.)
+    /// Gets `room` bytes of spare capacity. (`BytesMut::reserve` would at least double the whole allocation, including what comes
+    /// before the message.)
     fn grow(&mut self, room: usize) {
         let buffer = if self.buffer.len() < HEAVY {
             let mut buffer = BytesMut::with_capacity(self.buffer.len() + room);

@@ -16,7 +16,7 @@ impl Append for BytesMut {}
 /// To its end.
 impl Output for BytesMut {
     #[inline(always)]
-    #[allow(unsafe_code, reason = "a buffer is made longer by what was written behind its end")]
+    #[allow(unsafe_code, reason = "a buffer is made longer by bytes that were written")]
     fn write_frame(
         &mut self,
         len: usize,

@@ -35,7 +35,7 @@ use crate::role::Role;
 /// nothing.
 ///
 /// A server's `Framed` is a sink of two types, [`Message`] and [`PreparedFrame`]. `send` and `feed` infer which; `flush`, `close`
-/// and `FramedParts::new` have to be told: `SinkExt::<Message>::flush(&mut connection)`, `FramedParts::new::<Message>(..)`. The
+/// and `FramedParts::new` need the type: `SinkExt::<Message>::flush(&mut connection)`, `FramedParts::new::<Message>(..)`. The
 /// sink half of `StreamExt::split` takes one of the two. To send both from another task than the one that receives, split the
 /// socket itself and use two codecs: one in a `FramedRead`, one in a `FramedWrite`. They share no state.
 ///

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use core::borrow::Borrow;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use bytes::Bytes;
 /// assert_eq!(Bytes::from(text), "Hello");
 /// assert!(Text::try_from(Bytes::from_static(b"\xff")).is_err());
 /// ```
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text(
     /// Always valid UTF-8.
     Bytes,
@@ -78,7 +79,13 @@ impl AsRef<[u8]> for Text {
     }
 }
 
-/// `str` and `Text` compare and hash alike.
+/// As `str`: a `Borrow<str>` must.
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
 impl Borrow<str> for Text {
     fn borrow(&self) -> &str {
         self

@@ -13,7 +13,7 @@ use core::arch::x86_64::*;
 ///
 /// # Safety
 /// The machine must have AVX-512 F and BW and BMI2. `from` must be valid for reads of `len` bytes, and `to` for writes of
-/// as many; `to` must be the same, or not overlap, or overlap and lie before.
+/// `len` bytes. The two must be equal, or not overlap, or overlap with `to` at the lower address.
 #[target_feature(enable = "avx512f,avx512bw,bmi2")]
 pub(crate) unsafe fn xor_text(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> Option<bool> {
     // SAFETY: as the caller's.
@@ -86,7 +86,7 @@ impl Check {
     }
 }
 
-/// From this length on, in bytes, aligned stores pay for a head that is walked apart.
+/// From this length on, in bytes, aligned stores are worth a head that is done separately.
 const LONG: usize = 256;
 
 /// Where `XOR` is set, writes `from` XOR the key to `to`; otherwise `to` and `key` are not used.
@@ -176,7 +176,7 @@ unsafe fn walk<const XOR: bool>(from: *const u8, to: *mut u8, len: usize, key: [
     (_mm512_test_epi8_mask(check.error, check.error) == 0).then_some(check.ascii)
 }
 
-/// Not zero if one of the last three bytes begins a code point that goes on behind them.
+/// Not zero if one of the last three bytes begins a code point that continues after them.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 fn open_at_end(block: __m512i) -> __m512i {
@@ -278,7 +278,7 @@ mod tests {
         }
     }
 
-    /// Text at this alignment and phase of the key: seen, unmasked in place, to a place before, and to one behind.
+    /// Text at this alignment and phase of the key: seen, unmasked in place, to a place before, and to a place after.
     fn check(text: &[u8], align: usize, phase: usize) {
         let mut key = [0x9a, 0x01, 0xff, 0x5c];
         key.rotate_left(phase);

@@ -1,12 +1,12 @@
 //! Which of the kernels may run here: asked once, without `std`.
 //!
 //! `cpufeatures` asks the CPU, and whether the operating system saves the registers. On a target without an operating
-//! system (`target_os = "none"`) it knows only what the compiler was told by `-C target-feature`.
+//! system (`target_os = "none"`) it knows only the instruction sets of `-C target-feature`.
 //!
-//! `--cfg wsframe_force="portable"`, `"sse2"`, `"avx2"` or `"avx512"` at build time is the most that is used then; what the
-//! machine does not have is not used all the same.
+//! `--cfg wsframe_force="portable"`, `"sse2"`, `"avx2"` or `"avx512"` at build time sets the most that is used. What the machine
+//! does not have is never used.
 
-/// A set of kernels, from the least to the most that a machine needs to have.
+/// A set of kernels, in the order of what a machine must have for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "other architectures have the portable one only"))]
 pub(crate) enum Path {
@@ -62,7 +62,8 @@ pub(crate) fn has_sse42() -> bool {
 
 /// The name of the kernels that are used on this machine: `"portable"`, `"sse2"`, `"avx2"` or `"avx512"`.
 ///
-/// It is chosen at run time, and can be limited at build time by `RUSTFLAGS='--cfg wsframe_force="avx2"'` and the like.
+/// They are chosen at run time, and can be limited at build time by `RUSTFLAGS='--cfg wsframe_force="avx2"'` and the like. On a
+/// target without an operating system (`target_os = "none"`), the instruction sets are those of `-C target-feature`.
 pub fn kernels() -> &'static str {
     match path() {
         Path::Portable => "portable",

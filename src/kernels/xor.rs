@@ -18,7 +18,7 @@ pub(crate) fn advance(key: [u8; 4], by: usize) -> [u8; 4] {
 /// Up to this length, in bytes, the loop costs more than it saves.
 pub(crate) const SHORT: usize = 64;
 
-/// XORs `bytes` with the key; tells whether the result is all ASCII.
+/// XORs `bytes` with the key in place; returns whether the result is all ASCII.
 #[inline]
 #[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
 pub(crate) fn in_place(bytes: &mut [u8], key: [u8; 4]) -> bool {
@@ -58,11 +58,11 @@ pub(crate) fn is_ascii(bytes: &[u8]) -> bool {
     unsafe { walk_short::<false>(bytes.as_ptr(), core::ptr::null_mut(), bytes.len().min(SHORT), [0; 4]) }
 }
 
-/// Writes `from` XOR the key to `to`; tells whether that is all ASCII.
+/// Writes `from` XOR the key to `to`; returns whether the result is all ASCII.
 ///
 /// # Safety
-/// `from` must be valid for reads of `len` bytes, and `to` for writes of as many. `to` must be the same, or not overlap, or
-/// overlap and lie before.
+/// `from` must be valid for reads of `len` bytes, and `to` for writes of `len` bytes. The two must be equal, or not overlap, or
+/// overlap with `to` at the lower address.
 #[inline]
 #[allow(unsafe_code, reason = "pointers that may be the same")]
 pub(crate) unsafe fn xor_raw(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
@@ -117,7 +117,7 @@ const LONG: usize = 256;
 #[allow(unsafe_code, reason = "pointers that may be the same")]
 unsafe fn xor_blocks(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
     type Block = [u64; 16];
-    // Aligned stores pay for a head that is done apart.
+    // Aligned stores are worth a head that is done separately.
     let head = if len < LONG { 0 } else { to.addr().wrapping_neg() % 64 };
     // SAFETY: the head lies within the caller's `len` bytes.
     let mut ascii = unsafe { walk_short::<true>(from, to, head, key) };
@@ -280,7 +280,7 @@ mod tests {
     extern crate std;
     use std::vec::Vec;
 
-    /// Every length, phase and alignment of every path, in place, apart, and to a place before, against one byte at a time.
+    /// Every length, phase and alignment of every path, in place, to a separate place, and to an overlapping place before, against one byte at a time.
     #[test]
     fn every_path_equals_the_naive_loop() {
         type Kernel = unsafe fn(*const u8, *mut u8, usize, [u8; 4]) -> bool;
@@ -300,7 +300,7 @@ mod tests {
                     }
                     let masked: Vec<u8> = plain.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
                     for path in &paths {
-                        // The destination: the place itself, a few bytes before it, and behind the end.
+                        // The destination: the place itself, a few bytes before it, and a separate one.
                         for to in [align + 70, align + 70 - (len + phase) % 70, len + 140 + 63 - align] {
                             let mut buffer = Vec::from([0xee_u8; 64]);
                             buffer.resize(2 * len + 400, 0xee);

@@ -204,3 +204,47 @@ fn violations_have_the_codes_and_sections_of_the_table() {
         assert_eq!(texts.len(), Violation::ALL.len(), "each violation has its own words");
     }
 }
+
+/// The longest frame there is: 131 bytes.
+#[test]
+fn the_longest_reason_is_masked_and_read_again() {
+    let reason = "r".repeat(123);
+    let close = CloseFrame::new(CloseCode::GOING_AWAY, &reason).unwrap();
+    let frame = close.encode(Some([0x11, 0x22, 0x33, 0x44]));
+    assert_eq!(frame.as_ref().len(), 131);
+    let mut decoder = Decoder::new(Role::Server);
+    decoder.for_each(&mut frame.as_ref().to_vec(), |event| assert!(matches!(event, Event::Close(_)))).unwrap();
+    assert_eq!(decoder.received_close(), Some(close));
+}
+
+#[test]
+fn a_close_body_is_parsed_by_its_rules() {
+    assert_eq!(CloseFrame::parse(b""), Ok(CloseFrame::EMPTY));
+    assert_eq!(CloseFrame::parse(b"\x03"), Err(Violation::CloseBodyOneByte));
+    assert_eq!(CloseFrame::parse(b"\x03\xe8"), Ok(CloseFrame::new(CloseCode::NORMAL, "").unwrap()));
+    assert_eq!(CloseFrame::parse(b"\x03\xed"), Err(Violation::CloseCodeForbidden));
+    assert_eq!(CloseFrame::parse(b"\x03\xe8\xc3"), Err(Violation::CloseReasonNotUtf8));
+    let mut body = [b'a'; 126];
+    (body[0], body[1]) = (0x03, 0xe8);
+    assert_eq!(CloseFrame::parse(&body), Err(Violation::ControlTooLong));
+    assert_eq!(CloseFrame::parse(&body[..125]).unwrap().reason().len(), 123);
+}
+
+#[test]
+fn constants_need_no_unwrapping() {
+    const EXPIRED: CloseCode = CloseCode::from_static(4001);
+    const BYE: CloseFrame<'static> = CloseFrame::from_static(EXPIRED, "session expired");
+    assert_eq!((BYE.code(), BYE.reason()), (Some(EXPIRED), "session expired"));
+    for wrong in [0, 999, 1016, 2999, 5000] {
+        assert!(std::panic::catch_unwind(|| CloseCode::from_static(wrong)).is_err(), "{wrong}");
+    }
+    assert!(std::panic::catch_unwind(|| CloseFrame::from_static(CloseCode::NO_STATUS_RECEIVED, "")).is_err());
+}
+
+#[test]
+fn a_code_is_shown_with_its_name() {
+    assert_eq!(CloseCode::NORMAL.to_string(), "1000 Normal Closure");
+    assert_eq!(CloseCode::from_static(3999).to_string(), "3999 Registered Code");
+    assert_eq!(CloseCode::from_static(4999).to_string(), "4999 Private Code");
+    assert!(format!("{:?}", CloseCode::NORMAL).contains("1000"));
+}

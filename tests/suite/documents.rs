@@ -1,49 +1,69 @@
-//! The tables of the README are those of the source.
+//! What the documents say is what the source has.
 
-use wsframe::{CloseCode, Config, Role};
+use std::path::Path;
+use std::process::Command;
 
-fn readme() -> String {
-    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
+use wsframe::codec::{MessageCodec, MessageDecoder};
+use wsframe::{Assembler, Config, Decoder, Role, Unmasked};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(Path::new(ROOT).join(file)).unwrap()
 }
 
 #[test]
-fn the_close_codes_are_those_of_the_source() {
-    let readme = readme();
-    let named = CloseCode::NAMED.iter().filter(|code| code.get() < 3000).map(|code| (code.get().to_string(), *code));
-    let ranges = [("3000–3999", 3999), ("4000–4999", 4999)];
-    let ranges = ranges.map(|(range, code)| (range.to_owned(), CloseCode::new(code).unwrap()));
-    for (number, code) in named.chain(ranges) {
-        let on_wire = if code.on_wire() { "yes" } else { "no" };
-        let row = format!("| {number} | {} | {on_wire} | {} | {} |", code.name(), code.reconnect(), code.meaning());
-        assert!(readme.contains(&row), "the README has no row {row}");
+fn the_readme_is_short_and_its_links_are_in_the_package() {
+    let readme = read("README.md");
+    assert!(readme.lines().count() <= 150, "the README has {} lines", readme.lines().count());
+    let output = Command::new(env!("CARGO"))
+        .args(["package", "--list", "--offline", "--allow-dirty", "-p", "wsframe", "--manifest-path"])
+        .arg(Path::new(ROOT).join("Cargo.toml"))
+        .output()
+        .unwrap();
+    let list = String::from_utf8(output.stdout).unwrap();
+    assert!(list.lines().any(|file| file == "README.md"), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut links = 0;
+    for (at, _) in readme.match_indices("](") {
+        let link = readme[at + 2..].split(')').next().unwrap();
+        if link.starts_with("https://") {
+            continue;
+        }
+        links += 1;
+        assert!(list.lines().any(|file| file == link), "{link} is not in the package");
     }
+    assert!(links > 8, "only {links} links were found");
 }
 
 #[test]
 fn the_number_of_vectors_is_right() {
-    let mut records = 0;
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            let text = std::fs::read_to_string(path).unwrap();
-            records += serde_json::from_str::<Vec<serde_json::Value>>(&text).unwrap().len();
-        }
-    }
-    assert!(readme().contains(&format!("the {records} streams of")), "there are {records} vectors");
+    let vectors = wsframe_dev::vectors::all();
+    let without_limits = vectors.iter().filter(|vector| vector.has_default_config()).count();
+    let page = read("tests/vectors/README.md");
+    assert!(page.contains(&format!("The {} streams", vectors.len())), "there are {} vectors", vectors.len());
+    assert!(page.contains(&format!("the {without_limits} streams that need no limits")));
+    assert!(read("README.md").contains(&format!("| {without_limits} test vectors:")));
 }
 
+/// What an idle connection holds, on 64-bit targets.
+#[cfg(target_pointer_width = "64")]
 #[test]
-fn the_table_of_decoders_is_that_of_the_crate_page() {
-    let table = |text: &str| {
-        let lines = text.lines().skip_while(|line| !line.ends_with("# Which one to use")).skip(2);
-        lines.take_while(|line| line.starts_with('|')).map(str::to_owned).collect::<Vec<_>>()
-    };
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.md")).unwrap();
-    assert_eq!(table(&readme()), table(&page));
-    assert!(table(&page).len() > 10);
+fn the_sizes_on_the_crate_page_are_right() {
+    let page = read("src/lib.md");
+    let row = page.lines().find(|line| line.starts_with("| an idle connection holds |")).unwrap();
+    let cells: Vec<_> = row.split('|').skip(2).map(str::trim).collect();
+    let sizes = [
+        size_of::<Decoder>(),
+        size_of::<Assembler>(),
+        size_of::<MessageDecoder>(),
+        size_of::<MessageCodec<Unmasked>>(),
+    ];
+    for (cell, size) in cells.iter().zip(sizes) {
+        assert!(cell.starts_with(&format!("{size} bytes")), "{cell}: it is {size}");
+    }
 }
 
-/// The defaults that the README and the documentation of `Config` state.
+/// The defaults that the documentation of `Config` states.
 #[test]
 fn the_default_limits_are_those_that_are_documented() {
     const MIB: u64 = 1024 * 1024;

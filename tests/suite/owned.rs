@@ -4,7 +4,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use proptest::prelude::*;
 use tokio_util::codec::Decoder as _;
-use wsframe::codec::{Message, MessageCodec, MessageDecoder, Opaque, OwnedCloseFrame, PreparedFrame};
+use wsframe::codec::{Message, MessageCodec, MessageDecoder, Opaque, OwnedCloseFrame, PreparedFrame, Text};
 use wsframe::{
     CloseCode, CloseFrame, Config, EncodeError, Encoder, EncoderConfig, Frame, MessageKind, Role, Rsv, State, Violation,
 };
@@ -449,4 +449,97 @@ fn a_prepared_frame_goes_where_it_may() {
     assert_eq!(encoder.encode_prepared(&news), Err(EncodeError::Closed));
     assert!(PreparedFrame::new(CloseFrame::EMPTY).is_err());
     assert!(PreparedFrame::new(Frame::ping(&[0; 126])).is_err());
+}
+
+/// What an extension has transformed is no text, on whichever way it is sent and looked at.
+#[test]
+fn an_opaque_payload_is_never_taken_for_text() {
+    let message = Message::Opaque(Opaque::new(MessageKind::Text, Rsv::RSV1, Bytes::from_static(b"\xff\xc3")));
+    assert_eq!((message.text(), message.payload()), (None, &b"\xff\xc3"[..]));
+    assert_eq!(message.clone().into_payload(), &b"\xff\xc3"[..]);
+    let sending = EncoderConfig::new().with_allowed_rsv(Rsv::RSV1);
+    let [header, payload] = Encoder::server_with_config(sending).header_and_payload(message.clone()).unwrap();
+    assert_eq!((&header[..], &payload[..]), (&b"\xc1\x02"[..], &b"\xff\xc3"[..]));
+    let prepared = PreparedFrame::new(&message).unwrap();
+    assert_eq!(prepared.as_bytes(), &b"\xc1\x02\xff\xc3"[..]);
+    assert_eq!(Encoder::server_with_config(sending).encode_prepared(&prepared).unwrap(), *prepared.as_bytes());
+    let refused = Err(EncodeError::Forbidden(Violation::ReservedBits));
+    assert_eq!(Encoder::server().encode_prepared(&prepared), refused);
+}
+
+#[test]
+fn only_frames_that_change_nothing_can_be_prepared() {
+    for frame in [
+        Frame::close(CloseFrame::EMPTY),
+        Frame::text_fragment("a", true),
+        Frame::fragment(MessageKind::Binary, b"a", false),
+    ] {
+        let error = PreparedFrame::new(frame).unwrap_err();
+        assert_eq!(error, EncodeError::NotPreparable);
+        assert!(error.to_string().contains("Close frame"), "{error}");
+    }
+    let broken = Frame::opaque(MessageKind::Text, Rsv::NONE, b"\xff");
+    assert_eq!(PreparedFrame::new(broken).unwrap_err(), EncodeError::Forbidden(Violation::TextNotUtf8));
+}
+
+#[test]
+fn owned_messages_are_made_of_what_one_has() {
+    let text = [Message::from("hi"), Message::from("hi".to_owned()), Message::from(Text::from_static("hi"))];
+    let binary = [Message::from(b"hi".to_vec()), Message::from(Bytes::from_static(b"hi"))];
+    for message in text.iter().chain(&binary) {
+        assert_eq!((message.payload(), message.clone().into_payload()), (&b"hi"[..], Bytes::from_static(b"hi")));
+        assert_eq!(message.text().is_some(), text.contains(message));
+    }
+    let close = Message::close(CloseCode::NORMAL, "bye").unwrap();
+    assert_eq!((close.payload(), close.clone().into_payload()), (&b"bye"[..], Bytes::from_static(b"bye")));
+    assert_eq!(Message::close(CloseCode::RESERVED, ""), Err(wsframe::CloseCodeError::NotOnWire));
+    let ping = Message::Ping(Bytes::from_static(b"p"));
+    assert_eq!(ping.clone().into_payload(), "p");
+    let opaque = Message::Opaque(Opaque::new(MessageKind::Binary, Rsv::RSV2, Bytes::from_static(b"o")));
+    for message in [&text[0], &binary[0], &close, &ping, &opaque, &Message::Pong(Bytes::new())] {
+        assert_eq!(&message.clone().detach(), message);
+    }
+    let shown = format!("{:?}", MessageDecoder::new(Role::Client));
+    assert!(shown.contains("position: 0") && shown.contains("gathered: 0"), "{shown}");
+}
+
+#[test]
+fn text_owns_what_it_shows() {
+    let text = Text::try_from(Bytes::from_static("naïve".as_bytes())).unwrap();
+    assert_eq!((&*text, text.to_string(), format!("{text:?}")), ("naïve", "naïve".to_owned(), "\"naïve\"".to_owned()));
+    assert!(text == *"naïve" && text == "naïve" && text.as_str().len() == 6 && Text::new().is_empty());
+    assert_eq!(Bytes::from(text.clone()).as_ptr(), text.as_ptr(), "it was copied");
+    assert_eq!(String::from(text.clone()), "naïve");
+    let map = std::collections::HashMap::from([(text, 1)]);
+    assert_eq!(map.get("naïve"), Some(&1));
+    for broken in [&b"\xff"[..], b"\xc3", b"\xed\xa0\x80"] {
+        assert!(Text::try_from(Bytes::copy_from_slice(broken)).is_err());
+    }
+}
+
+/// An empty buffer of the owner that has room is left to it; and after buffers of its own, there is room again.
+#[test]
+fn a_framed_is_left_its_room() {
+    let mut codec = MessageCodec::client(|| [0; 4]);
+    let mut buffer = BytesMut::with_capacity(5000);
+    let room = buffer.spare_capacity_mut().as_ptr();
+    assert_eq!(codec.decode(&mut buffer).unwrap(), None);
+    assert_eq!((buffer.spare_capacity_mut().as_ptr(), buffer.capacity()), (room, 5000));
+    for payload in [b"ab", b"cd"] {
+        // The first message comes in buffers of its own.
+        for piece in [&b"\x81\x02"[..], &payload[..1], &payload[1..]] {
+            buffer = BytesMut::from(piece);
+            if let Some(message) = codec.decode(&mut buffer).unwrap() {
+                assert_eq!(message.payload(), payload);
+            }
+        }
+        assert_eq!(codec.decode(&mut buffer).unwrap(), None);
+        assert!(buffer.capacity() >= 1024, "there are {} bytes of room", buffer.capacity());
+        // The next one finds room, and goes on in it.
+        buffer.extend_from_slice(b"\x82\x7e\x10\x00begun");
+        assert_eq!(codec.decode(&mut buffer).unwrap(), None);
+        assert!(buffer.is_empty() && buffer.capacity() >= 1024, "there are {} bytes of room", buffer.capacity());
+        buffer.extend_from_slice(&[7; 4091]);
+        assert_eq!(codec.decode(&mut buffer).unwrap().unwrap().payload().len(), 4096);
+    }
 }
