@@ -174,6 +174,16 @@ impl Assembler {
         self.machine.state()
     }
 
+    pub(crate) const fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// From now on, what comes is discarded.
+    pub(crate) fn stop(&mut self) {
+        self.machine.stop();
+        self.buffer = Vec::new();
+    }
+
     /// Everything but a whole message. Returns the rest of `input`.
     #[inline(never)]
     fn decode_step<'m, 'b: 'm>(

@@ -97,8 +97,7 @@ impl<'a> CloseFrame<'a> {
         }
     }
 
-    /// The frame of an owned one.
-    #[cfg(feature = "bytes")]
+    /// The frame of its parts, which came out of a frame.
     pub(crate) const fn from_parts(code: Option<CloseCode>, reason: &'a str) -> CloseFrame<'a> {
         CloseFrame { code, reason }
     }

@@ -117,6 +117,15 @@ impl Decoder {
         self.machine.state()
     }
 
+    pub(crate) const fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// From now on, what comes is discarded.
+    pub(crate) fn stop(&mut self) {
+        self.machine.stop();
+    }
+
     /// Everything but a whole message. Returns the rest of `input`.
     #[inline(never)]
     fn decode_step<'d, 'b>(

@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::close_code::CloseCode;
 use crate::close_frame::CloseFrame;
 use crate::config::EncoderConfig;
 use crate::error::EncodeError;
@@ -46,7 +47,17 @@ pub struct Encoder<K> {
     /// The validator of the open message, if it is text that this encoder validates.
     text: Option<Utf8Validator>,
     allowed_rsv: Rsv,
-    closed: bool,
+    sending: Sending,
+}
+
+/// What may still be sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    Open,
+    /// Nothing but a Close that a connection owes.
+    Locked,
+    /// Nothing: a Close with this code was sent.
+    Closed(Option<CloseCode>),
 }
 
 impl Encoder<Unmasked> {
@@ -82,13 +93,28 @@ impl<K> Encoder<K> {
             rsv: Rsv::NONE,
             text: None,
             allowed_rsv: config.allowed_rsv,
-            closed: false,
+            sending: Sending::Open,
         }
     }
 
-    /// Whether a Close was sent. Every frame is refused then.
+    /// Whether a Close was sent, or a [`Connection`](crate::Connection) owes one. Every frame is refused then.
     pub const fn is_closed(&self) -> bool {
-        self.closed
+        !matches!(self.sending, Sending::Open)
+    }
+
+    /// The code of the Close that was sent.
+    pub(crate) const fn sent_close(&self) -> Option<Option<CloseCode>> {
+        match self.sending {
+            Sending::Closed(code) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// From now on, nothing but a Close that is owed may be sent.
+    pub(crate) const fn lock(&mut self) {
+        if !self.is_closed() {
+            self.sending = Sending::Locked;
+        }
     }
 }
 
@@ -209,7 +235,7 @@ impl<K: Masking> Encoder<K> {
     }
 
     #[inline(always)]
-    fn put(&mut self, out: &mut (impl Output + ?Sized), frame: Frame<'_>) -> Result<usize, EncodeError> {
+    pub(crate) fn put(&mut self, out: &mut (impl Output + ?Sized), frame: Frame<'_>) -> Result<usize, EncodeError> {
         let rsv = frame.rsv;
         match frame.content {
             Content::Text(text) => self.whole(out, Opcode::Text, rsv, text.as_bytes()),
@@ -283,14 +309,30 @@ impl<K: Masking> Encoder<K> {
         close: CloseFrame<'_>,
     ) -> Result<usize, EncodeError> {
         let written = self.whole(out, Opcode::Close, rsv, close.encode(None).unmasked_body())?;
-        self.closed = true;
+        self.sending = Sending::Closed(close.code());
         Ok(written)
+    }
+
+    /// The Close that a connection owes.
+    pub(crate) fn owed_close(
+        &mut self,
+        out: &mut (impl Output + ?Sized),
+        close: CloseFrame<'_>,
+    ) -> Result<usize, EncodeError> {
+        if self.sending == Sending::Locked {
+            self.sending = Sending::Open;
+        }
+        let result = self.close_frame(out, Rsv::NONE, close);
+        if result.is_err() {
+            self.lock();
+        }
+        result
     }
 
     /// Returns the header if its frame may be sent now, as far as that does not depend on its payload.
     #[inline]
     pub(crate) fn check(&self, header: Result<Header, impl Into<EncodeError>>) -> Result<Header, EncodeError> {
-        if self.closed {
+        if self.is_closed() {
             return Err(EncodeError::Closed);
         }
         let header = header.map_err(Into::into)?;
@@ -451,7 +493,7 @@ impl<K> fmt::Debug for Encoder<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Encoder")
             .field("in_message", &self.sequence.is_open())
-            .field("closed", &self.closed)
+            .field("closed", &self.is_closed())
             .finish_non_exhaustive()
     }
 }

@@ -16,6 +16,7 @@ mod assembler;
 mod close_code;
 mod close_frame;
 mod config;
+pub mod connection;
 mod decoder;
 mod encoder;
 mod error;
@@ -41,6 +42,7 @@ pub use crate::assembler::Assembler;
 pub use crate::close_code::{CloseCode, CloseCodeError, Reconnect, SentBy};
 pub use crate::close_frame::{CloseBytes, CloseFrame};
 pub use crate::config::{Config, EncoderConfig};
+pub use crate::connection::{Cause, Connection, Outcome, Timing, Transport};
 pub use crate::decoder::{Decoder, Inspector};
 #[cfg(feature = "alloc")]
 pub use crate::encoder::Append;

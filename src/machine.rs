@@ -32,7 +32,7 @@ pub enum State {
     InFrame,
     /// After a Close frame: what follows is discarded.
     Closed,
-    /// After a violation.
+    /// After a violation, or after [`Connection::fail`](crate::Connection::fail).
     Failed,
 }
 
@@ -54,6 +54,8 @@ enum Stage {
     Pong,
     /// After a Close frame, whose body is held.
     Closed,
+    /// After [`Machine::stop`].
+    Stopped,
     Failed(Violation),
 }
 
@@ -188,7 +190,7 @@ impl Machine {
             Stage::Boundary if self.sequence.is_open() => State::InMessage,
             Stage::Idle | Stage::Boundary => State::Idle,
             Stage::Closed => State::Closed,
-            Stage::Failed(_) => State::Failed,
+            Stage::Failed(_) | Stage::Stopped => State::Failed,
             _ => State::InFrame,
         }
     }
@@ -217,6 +219,26 @@ impl Machine {
         // `check_close` has accepted its code and its reason; nothing is held after that. A body of one byte is refused with
         // its header.
         (self.stage == Stage::Closed).then(|| unsafe { CloseFrame::from_checked_body(self.held()) })
+    }
+
+    /// The violation, after one.
+    pub(crate) const fn error(&self) -> Option<DecodeError> {
+        match self.stage {
+            Stage::Failed(violation) => Some(DecodeError::new(violation, self.position.saturating_sub(1))),
+            _ => None,
+        }
+    }
+
+    /// From now on, what comes is discarded. After a Close frame or a violation it already is.
+    pub(crate) const fn stop(&mut self) {
+        if !matches!(self.stage, Stage::Closed | Stage::Failed(_)) {
+            self.stage = Stage::Stopped;
+        }
+    }
+
+    /// Whether part of a message or of a frame has come, and not its end.
+    pub(crate) const fn is_unfinished(&self) -> bool {
+        self.sequence.is_open() || matches!(self.state(), State::InFrame)
     }
 
     /// The offset of the first byte of the current or last frame's header.
@@ -344,7 +366,7 @@ impl Machine {
     ) -> Result<(usize, Next<'_>), DecodeError> {
         match self.stage {
             Stage::Failed(violation) => return Err(DecodeError::new(violation, self.position.saturating_sub(1))),
-            Stage::Closed => return Ok((input.len(), Next::Nothing)),
+            Stage::Closed | Stage::Stopped => return Ok((input.len(), Next::Nothing)),
             _ if input.is_empty() => return Ok((0, Next::Nothing)),
             _ => {}
         }

@@ -290,6 +290,16 @@ impl MessageDecoder {
         Message::data(payload, taken)
     }
 
+    pub(crate) const fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// From now on, what comes is discarded.
+    pub(crate) fn stop(&mut self) {
+        self.machine.stop();
+        self.forget();
+    }
+
     /// Everything but a whole message at the front of the buffer.
     #[inline(never)]
     fn step(&mut self) -> Result<Option<Message>, DecodeError> {

@@ -3,6 +3,7 @@
 mod assembler;
 mod captures;
 mod close_codes;
+mod connection;
 mod decoder;
 mod documents;
 mod encoder;
