@@ -92,19 +92,30 @@ impl Assembler {
         &'m mut self,
         input: &mut &'b mut [u8],
     ) -> Result<Option<MessageEvent<'m, 'b>>, DecodeError> {
-        if self.gathered.is_some() {
-            self.gathered = None;
-            self.buffer.clear();
-        }
-        match self.machine.take_whole_message(input) {
-            Some(Ok((payload, taken))) => Ok(Some(MessageEvent::Message(Message::in_input(payload, taken)))),
-            Some(Err(error)) => Err(self.refuse(error)),
+        match self.decode_whole(input) {
+            Some(result) => result.map(|message| Some(MessageEvent::Message(message))),
             None => {
                 // By value: a reference to `input` would keep it in memory.
                 let (rest, result) = self.decode_step(mem::take(input));
                 *input = rest;
                 result
             }
+        }
+    }
+
+    /// The short way for a whole message at the front of `input`; `None` for everything else.
+    #[inline(always)]
+    pub(crate) fn decode_whole<'m, 'b: 'm>(
+        &mut self,
+        input: &mut &'b mut [u8],
+    ) -> Option<Result<Message<'m, 'b>, DecodeError>> {
+        if self.gathered.is_some() {
+            self.gathered = None;
+            self.buffer.clear();
+        }
+        match self.machine.take_whole_message(input)? {
+            Ok((payload, taken)) => Some(Ok(Message::in_input(payload, taken))),
+            Err(error) => Some(Err(self.refuse(error))),
         }
     }
 
@@ -186,7 +197,7 @@ impl Assembler {
 
     /// Everything but a whole message. Returns the rest of `input`.
     #[inline(never)]
-    fn decode_step<'m, 'b: 'm>(
+    pub(crate) fn decode_step<'m, 'b: 'm>(
         &'m mut self,
         mut input: &'b mut [u8],
     ) -> (&'b mut [u8], Result<Option<MessageEvent<'m, 'b>>, DecodeError>) {

@@ -47,8 +47,8 @@ impl Decoder {
     /// it has been returned. `input` is left empty, and each further call returns the same error.
     #[inline]
     pub fn decode<'d, 'b>(&'d mut self, input: &mut &'b mut [u8]) -> Result<Option<Event<'d, 'b>>, DecodeError> {
-        match self.machine.take_whole_message(input) {
-            Some(message) => message.map(|(payload, taken)| Some(Event::Chunk(Chunk::new(payload, taken)))),
+        match self.decode_whole(input) {
+            Some(result) => result.map(|chunk| Some(Event::Chunk(chunk))),
             None => {
                 // By value: a reference to `input` would keep it in memory.
                 let (rest, result) = self.decode_step(mem::take(input));
@@ -56,6 +56,13 @@ impl Decoder {
                 result
             }
         }
+    }
+
+    /// The short way for a whole message at the front of `input`; `None` for everything else.
+    #[inline(always)]
+    pub(crate) fn decode_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Result<Chunk<'b>, DecodeError>> {
+        let message = self.machine.take_whole_message(input)?;
+        Some(message.map(|(payload, taken)| Chunk::new(payload, taken)))
     }
 
     /// Passes every event in `input` to `on`: the loop around [`Decoder::decode`].
@@ -128,7 +135,7 @@ impl Decoder {
 
     /// Everything but a whole message. Returns the rest of `input`.
     #[inline(never)]
-    fn decode_step<'d, 'b>(
+    pub(crate) fn decode_step<'d, 'b>(
         &'d mut self,
         input: &'b mut [u8],
     ) -> (&'b mut [u8], Result<Option<Event<'d, 'b>>, DecodeError>) {

@@ -151,19 +151,27 @@ impl MessageDecoder {
     /// As [`Decoder::decode`](crate::Decoder::decode).
     #[inline]
     pub fn decode(&mut self) -> Result<Option<Message>, DecodeError> {
-        if self.len == 0 {
-            let received = self.buffer.len();
-            let mut rest = &mut self.buffer[..];
-            match self.machine.take_whole_message(&mut rest) {
-                Some(Ok((payload, taken))) => {
-                    let (len, frame_len) = (payload.len(), received - rest.len());
-                    return Ok(Some(self.split_off(frame_len - len, len, &taken)));
-                }
-                Some(Err(error)) => return Err(self.refuse(error)),
-                None => {}
-            }
+        match self.decode_whole() {
+            Some(result) => result.map(Some),
+            None => self.decode_step(),
         }
-        self.step()
+    }
+
+    /// The short way for a whole message at the front of the buffer; `None` for everything else.
+    #[inline(always)]
+    pub(crate) fn decode_whole(&mut self) -> Option<Result<Message, DecodeError>> {
+        if self.len != 0 {
+            return None;
+        }
+        let received = self.buffer.len();
+        let mut rest = &mut self.buffer[..];
+        match self.machine.take_whole_message(&mut rest)? {
+            Ok((payload, taken)) => {
+                let (len, frame_len) = (payload.len(), received - rest.len());
+                Some(Ok(self.split_off(frame_len - len, len, &taken)))
+            }
+            Err(error) => Some(Err(self.refuse(error))),
+        }
     }
 
     /// Passes every message and control frame that was received to `on`: the loop around [`MessageDecoder::decode`].
@@ -302,7 +310,7 @@ impl MessageDecoder {
 
     /// Everything but a whole message at the front of the buffer.
     #[inline(never)]
-    fn step(&mut self) -> Result<Option<Message>, DecodeError> {
+    pub(crate) fn decode_step(&mut self) -> Result<Option<Message>, DecodeError> {
         loop {
             let at = self.len + self.gap;
             let (taken, next) = match self.machine.step(&self.buffer[at..]) {

@@ -1,10 +1,10 @@
 #![doc = include_str!("codec.md")]
 
-mod decoder;
+pub(crate) mod decoder;
 mod encoder;
 #[cfg(feature = "tokio-util")]
 mod framed;
-mod message;
+pub(crate) mod message;
 mod text;
 
 pub use self::decoder::MessageDecoder;

@@ -3,6 +3,7 @@
 mod conduct;
 
 use core::fmt;
+use core::mem;
 use core::time::Duration;
 
 #[cfg(feature = "bytes")]
@@ -16,7 +17,9 @@ use crate::assembler::Assembler;
 use crate::close_code::CloseCode;
 use crate::close_frame::CloseFrame;
 #[cfg(feature = "bytes")]
-use crate::codec::{Message, MessageDecoder};
+use crate::codec::decoder::MessageDecoder;
+#[cfg(feature = "bytes")]
+use crate::codec::message::Message;
 use crate::config::{Config, EncoderConfig};
 use crate::decoder::Decoder;
 #[cfg(feature = "alloc")]
@@ -362,25 +365,26 @@ impl<D: Receive, K: Masking> Connection<D, K> {
     }
 }
 
-/// Notices a control frame, or the violation of a decoder.
-#[inline(never)]
-fn note<K>(encoder: &mut Encoder<K>, conduct: &mut Conduct, received: Result<Control<'_>, DecodeError>) {
+/// Notices a control frame.
+fn note<K>(encoder: &mut Encoder<K>, conduct: &mut Conduct, control: &Control<'_>) {
     if encoder.sent_close().is_some() {
         conduct.closed_by_us();
     }
-    let locks = match received {
-        Ok(control) => {
-            conduct.received(&control);
-            matches!(control, Control::Close(_))
-        }
-        Err(_) => {
-            conduct.fails(Why::Violation);
-            true
-        }
-    };
-    if locks {
+    conduct.received(control);
+    if matches!(control, Control::Close(_)) {
         encoder.lock();
     }
+}
+
+/// Notices the violation of a decoder.
+#[cold]
+fn note_error<K>(encoder: &mut Encoder<K>, conduct: &mut Conduct, error: DecodeError) -> DecodeError {
+    if encoder.sent_close().is_some() {
+        conduct.closed_by_us();
+    }
+    conduct.fails(Why::Violation);
+    encoder.lock();
+    error
 }
 
 /// What differs by decoder.
@@ -464,16 +468,33 @@ impl<K: Masking> Connection<Decoder, K> {
     /// As [`Decoder::decode`].
     #[inline]
     pub fn decode<'d, 'b>(&'d mut self, input: &mut &'b mut [u8]) -> Result<Option<Event<'d, 'b>>, DecodeError> {
-        let result = self.decoder.decode(input);
-        let received = match &result {
-            Ok(Some(Event::Chunk(_)) | None) => return result,
-            Ok(Some(Event::Ping(payload))) => Ok(Control::Ping(payload)),
-            Ok(Some(Event::Pong(payload))) => Ok(Control::Pong(payload)),
-            Ok(Some(Event::Close(close))) => Ok(Control::Close(*close)),
-            Err(error) => Err(*error),
+        match self.decoder.decode_whole(input) {
+            Some(Ok(chunk)) => Ok(Some(Event::Chunk(chunk))),
+            Some(Err(error)) => Err(note_error(&mut self.encoder, &mut self.conduct, error)),
+            None => {
+                let (rest, result) = self.decode_step(mem::take(input));
+                *input = rest;
+                result
+            }
+        }
+    }
+
+    /// Everything but a whole message. Returns the rest of `input`.
+    #[inline(never)]
+    fn decode_step<'d, 'b>(
+        &'d mut self,
+        input: &'b mut [u8],
+    ) -> (&'b mut [u8], Result<Option<Event<'d, 'b>>, DecodeError>) {
+        let (rest, result) = self.decoder.decode_step(input);
+        let control = match &result {
+            Ok(Some(Event::Ping(payload))) => Control::Ping(payload),
+            Ok(Some(Event::Pong(payload))) => Control::Pong(payload),
+            Ok(Some(Event::Close(close))) => Control::Close(*close),
+            Ok(Some(Event::Chunk(_)) | None) => return (rest, result),
+            Err(error) => return (rest, Err(note_error(&mut self.encoder, &mut self.conduct, *error))),
         };
-        note(&mut self.encoder, &mut self.conduct, received);
-        result
+        note(&mut self.encoder, &mut self.conduct, &control);
+        (rest, result)
     }
 }
 
@@ -488,16 +509,33 @@ impl<K: Masking> Connection<Assembler, K> {
         &'m mut self,
         input: &mut &'b mut [u8],
     ) -> Result<Option<MessageEvent<'m, 'b>>, DecodeError> {
-        let result = self.decoder.decode(input);
-        let received = match &result {
-            Ok(Some(MessageEvent::Message(_)) | None) => return result,
-            Ok(Some(MessageEvent::Ping(payload))) => Ok(Control::Ping(payload)),
-            Ok(Some(MessageEvent::Pong(payload))) => Ok(Control::Pong(payload)),
-            Ok(Some(MessageEvent::Close(close))) => Ok(Control::Close(*close)),
-            Err(error) => Err(*error),
+        match self.decoder.decode_whole(input) {
+            Some(Ok(message)) => Ok(Some(MessageEvent::Message(message))),
+            Some(Err(error)) => Err(note_error(&mut self.encoder, &mut self.conduct, error)),
+            None => {
+                let (rest, result) = self.decode_step(mem::take(input));
+                *input = rest;
+                result
+            }
+        }
+    }
+
+    /// Everything but a whole message. Returns the rest of `input`.
+    #[inline(never)]
+    fn decode_step<'m, 'b: 'm>(
+        &'m mut self,
+        input: &'b mut [u8],
+    ) -> (&'b mut [u8], Result<Option<MessageEvent<'m, 'b>>, DecodeError>) {
+        let (rest, result) = self.decoder.decode_step(input);
+        let control = match &result {
+            Ok(Some(MessageEvent::Ping(payload))) => Control::Ping(payload),
+            Ok(Some(MessageEvent::Pong(payload))) => Control::Pong(payload),
+            Ok(Some(MessageEvent::Close(close))) => Control::Close(*close),
+            Ok(Some(MessageEvent::Message(_)) | None) => return (rest, result),
+            Err(error) => return (rest, Err(note_error(&mut self.encoder, &mut self.conduct, *error))),
         };
-        note(&mut self.encoder, &mut self.conduct, received);
-        result
+        note(&mut self.encoder, &mut self.conduct, &control);
+        (rest, result)
     }
 
     /// As [`Assembler::with_max_idle_buffer`].
@@ -516,15 +554,25 @@ impl<K: Masking> Connection<MessageDecoder, K> {
     /// As [`MessageDecoder::decode`].
     #[inline]
     pub fn decode(&mut self) -> Result<Option<Message>, DecodeError> {
-        let result = self.decoder.decode();
-        let received = match &result {
+        match self.decoder.decode_whole() {
+            Some(Ok(message)) => Ok(Some(message)),
+            Some(Err(error)) => Err(note_error(&mut self.encoder, &mut self.conduct, error)),
+            None => self.decode_step(),
+        }
+    }
+
+    /// Everything but a whole message.
+    #[inline(never)]
+    fn decode_step(&mut self) -> Result<Option<Message>, DecodeError> {
+        let result = self.decoder.decode_step();
+        let control = match &result {
+            Ok(Some(Message::Ping(payload))) => Control::Ping(payload),
+            Ok(Some(Message::Pong(payload))) => Control::Pong(payload),
+            Ok(Some(Message::Close(close))) => Control::Close(close.as_frame()),
             Ok(Some(Message::Text(_) | Message::Binary(_) | Message::Opaque(_)) | None) => return result,
-            Ok(Some(Message::Ping(payload))) => Ok(Control::Ping(payload)),
-            Ok(Some(Message::Pong(payload))) => Ok(Control::Pong(payload)),
-            Ok(Some(Message::Close(close))) => Ok(Control::Close(close.as_frame())),
-            Err(error) => Err(*error),
+            Err(error) => return Err(note_error(&mut self.encoder, &mut self.conduct, *error)),
         };
-        note(&mut self.encoder, &mut self.conduct, received);
+        note(&mut self.encoder, &mut self.conduct, &control);
         result
     }
 

@@ -3,6 +3,7 @@
 mod assembler;
 mod captures;
 mod close_codes;
+mod conduct;
 mod connection;
 mod decoder;
 mod documents;

@@ -12,10 +12,11 @@ mod host;
 extern crate alloc;
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use wsframe::{
-    Assembler, CloseCode, CloseFrame, Config, DecodeError, Decoder, Encoder, EncoderConfig, Event, Frame, Header,
-    Inspector, Mask, Masking, MessageEvent, MessageKind, Role,
+    Assembler, CloseCode, CloseFrame, Config, Connection, DecodeError, Decoder, Encoder, EncoderConfig, Event, Frame, Header,
+    Inspector, Mask, Masking, MessageEvent, MessageKind, Role, Transport,
     Rsv, Utf8Validator,
 };
 
@@ -41,6 +42,8 @@ fn run() {
         messages(Role::Server, copied(bytes, &mut copy));
         messages(Role::Client, copied(bytes, &mut copy));
         inspect(Role::Server, copied(bytes, &mut copy));
+        conduct(Connection::<Decoder, _>::server(), copied(bytes, &mut copy));
+        conduct(Connection::<Assembler, _>::client(|| host::random_key()), copied(bytes, &mut copy));
         let keys = || host::random_key();
         connection(Decoder::new(Role::Client), Encoder::client(keys), copied(bytes, &mut copy));
         let sending = EncoderConfig::new().with_allowed_rsv(Rsv::RSV1 | Rsv::RSV3).with_max_fragments(9);
@@ -107,6 +110,67 @@ fn messages(role: Role, input: &mut [u8]) {
     }
     host::write(&[state(assembler.state())]);
 }
+
+/// Conducts a connection from its first byte to its end, with the time, the room and the order of calls from the input.
+fn conduct<D: Conducted>(mut connection: D, input: &mut [u8]) {
+    let mut out = [0; 300];
+    let mut now = 0;
+    for piece in input.chunks_mut(7) {
+        let call = piece.first().copied().unwrap_or_default();
+        now += u64::from(call) * 40;
+        let (room, _) = out.split_at_mut(usize::from(call) % 300);
+        connection.turn(call, Duration::from_millis(now), piece, room);
+    }
+}
+
+/// What differs by decoder.
+trait Conducted {
+    fn turn(&mut self, call: u8, now: Duration, piece: &mut [u8], room: &mut [u8]);
+}
+
+macro_rules! conducted {
+    ($decoder:ty, $event:ident, $data:ident) => {
+        impl<K: Masking> Conducted for Connection<$decoder, K> {
+            fn turn(&mut self, call: u8, now: Duration, mut piece: &mut [u8], room: &mut [u8]) {
+                self.at(now);
+                loop {
+                    match self.decode(&mut piece) {
+                        Ok(Some($event::$data(data))) => host::write(data.payload()),
+                        Ok(Some($event::Ping(payload) | $event::Pong(payload))) => host::write(payload),
+                        Ok(Some($event::Close(close))) => host::write(close.reason().as_bytes()),
+                        Ok(None) => break,
+                        Err(error) => {
+                            host::write(&error.offset().to_le_bytes());
+                            break;
+                        }
+                    }
+                    let len = self.write_control(room);
+                    host::write(room.get(..len).unwrap_or_default());
+                }
+                match call {
+                    0..10 => self.fail(CloseFrame::EMPTY),
+                    10..20 => _ = self.close(room, CloseFrame::EMPTY),
+                    20..25 => self.end(),
+                    _ => _ = self.encoder().text(room, "text"),
+                }
+                host::write(&[u8::from(self.has_control())]);
+                if let Some(deadline) = self.deadline() {
+                    host::write(&(deadline.as_micros() as u64).to_le_bytes());
+                }
+                if let Some(outcome) = self.outcome() {
+                    host::write(outcome.reason().as_bytes());
+                    host::write(&outcome.code().get().to_le_bytes());
+                    host::write(&[u8::from(outcome.is_clean()), u8::from(outcome.is_unfinished())]);
+                }
+                let millis = self.latency().map_or(0, |latency| latency.as_millis() as u64);
+                host::write(&[u8::from(self.transport() == Transport::Drop), millis as u8]);
+            }
+        }
+    };
+}
+
+conducted!(Decoder, Event, Chunk);
+conducted!(Assembler, MessageEvent, Message);
 
 /// Shows each header, and forwards what was received into a buffer that grows until memory runs out.
 fn inspect(role: Role, mut input: &mut [u8]) {

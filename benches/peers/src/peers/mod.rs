@@ -66,6 +66,7 @@ pub struct Codec {
 pub const CODECS: &[Codec] = &[
     floor::MEMCPY,
     wsframe::DECODER,
+    wsframe::CONNECTION,
     wsframe::ASSEMBLER,
     wsframe::CODEC,
     wsframe::ENCODER,

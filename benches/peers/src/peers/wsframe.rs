@@ -2,7 +2,8 @@
 
 use wsframe::codec::{Message as Owned, MessageDecoder};
 use wsframe::{
-    Assembler, Decoder, Encoder, Event, MaskKey, MessageEvent, MessageKind as WsKind, Role as WsRole, Unmasked,
+    Assembler, Connection, Decoder, Encoder, Event, MaskKey, Masking, MessageEvent, MessageKind as WsKind,
+    Role as WsRole, Unmasked,
 };
 
 use super::{Codec, Encode, Peer, Rank, as_str, text};
@@ -18,6 +19,22 @@ pub const DECODER: Codec = Codec {
     mode: "Decoder: pieces, in the buffer that was read into",
     unchecked: "nothing; a message that came in several pieces is not assembled",
     decoder: Some(|feed, role| Box::new(Streaming { feed, decoder: Decoder::new(ws_role(role)) })),
+    encoder: None,
+};
+
+pub const CONNECTION: Codec = Codec {
+    name: "wsframe connection",
+    package: "wsframe",
+    rank: Rank::Own,
+    mode: "Connection over the Decoder: pieces, with all that an endpoint must do by itself; Pongs go nowhere",
+    unchecked: "nothing; a message that came in several pieces is not assembled",
+    decoder: Some(|feed, role| match role {
+        Role::Server => Box::new(Conducted { feed, connection: Connection::<Decoder, _>::server() }),
+        Role::Client => {
+            let keys = (|| [0; 4]) as fn() -> MaskKey;
+            Box::new(Conducted { feed, connection: Connection::<Decoder, _>::client(keys) })
+        }
+    }),
     encoder: None,
 };
 
@@ -100,6 +117,37 @@ impl Peer for Streaming {
                 Event::Pong(_) | Event::Close(_) => {}
             });
             taken.map_err(text)?;
+        }
+        self.feed.put_scratch(scratch);
+        Ok(())
+    }
+}
+
+struct Conducted<K> {
+    feed: Feed,
+    connection: Connection<Decoder, K>,
+}
+
+impl<K: Masking> Peer for Conducted<K> {
+    fn run(&mut self, tally: &mut Tally) -> Result<(), String> {
+        let mut scratch = self.feed.take_scratch();
+        loop {
+            let len = self.feed.read(&mut scratch);
+            if len == 0 {
+                break;
+            }
+            let mut input = &mut scratch[..len];
+            while let Some(event) = self.connection.decode(&mut input).map_err(text)? {
+                match event {
+                    Event::Chunk(chunk) => tally.piece(kind(chunk.kind()), chunk.payload(), chunk.ends_message()),
+                    Event::Ping(payload) => tally.ping(payload),
+                    Event::Pong(_) | Event::Close(_) => {}
+                }
+                // As the decoder's own loop.
+                if input.is_empty() {
+                    break;
+                }
+            }
         }
         self.feed.put_scratch(scratch);
         Ok(())
