@@ -6,7 +6,7 @@ use crate::role::Role;
 const MIB: u64 = 1024 * 1024;
 
 /// Limits on data frames, inclusive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Limits {
     pub(crate) max_frame_len: u64,
     pub(crate) max_message_len: u64,
@@ -38,7 +38,7 @@ pub(crate) struct Limits {
 /// let decoder = Decoder::with_config(Role::Server, config);
 /// # let _ = decoder;
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     pub(crate) limits: Limits,
     pub(crate) allowed_rsv: Rsv,
@@ -76,7 +76,7 @@ impl Config {
 /// let mut encoder = Encoder::server_with_config(EncoderConfig::new().with_max_message_len(4));
 /// assert_eq!(encoder.text(&mut [0; 64], "Hello"), Err(EncodeError::OverLimit(Violation::MessageTooLong)));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EncoderConfig {
     pub(crate) limits: Limits,
     pub(crate) allowed_rsv: Rsv,

@@ -40,7 +40,9 @@ impl Decoder {
     /// Takes the next event off the front of `input`, unmasking payload in place. `Ok(None)` means that all of `input` was
     /// taken, and more is needed.
     ///
-    /// Call it until it returns `Ok(None)` or an error, then read again. After a Close frame, it discards what comes.
+    /// Call it until it returns `Ok(None)` or an error, then read again. After a Close frame, it discards what comes. Bind the
+    /// slice outside of the loop, as `let mut input = &mut buffer[..len];`: `decode(&mut &mut buffer[..len])` in a loop would
+    /// begin with the same bytes each time.
     ///
     /// # Errors
     /// [`DecodeError`] at the first byte that breaks a rule, as soon as that byte is in; everything that was complete before

@@ -152,8 +152,12 @@ impl<K: Masking> Encoder<K> {
     /// # Errors
     /// [`EncodeError`], if the protocol or a limit of this encoder forbids the frame, or `out` is too small.
     #[inline]
-    pub fn encode<'f>(&mut self, out: &mut [u8], frame: impl Into<Frame<'f>>) -> Result<usize, EncodeError> {
-        self.put(out, frame.into())
+    pub fn encode<'f>(
+        &mut self,
+        out: &mut (impl Slice + ?Sized),
+        frame: impl Into<Frame<'f>>,
+    ) -> Result<usize, EncodeError> {
+        self.put(out.as_mut_slice(), frame.into())
     }
 
     /// Writes a frame to the end of `out`, a [`Vec<u8>`](alloc::vec::Vec) or a `BytesMut`, which grows as needed; returns the
@@ -172,8 +176,8 @@ impl<K: Masking> Encoder<K> {
     /// # Errors
     /// As [`Encoder::encode`].
     #[inline]
-    pub fn text(&mut self, out: &mut [u8], text: &str) -> Result<usize, EncodeError> {
-        self.put(out, Frame::text(text))
+    pub fn text(&mut self, out: &mut (impl Slice + ?Sized), text: &str) -> Result<usize, EncodeError> {
+        self.put(out.as_mut_slice(), Frame::text(text))
     }
 
     /// A whole binary message, to the front of `out`.
@@ -181,32 +185,32 @@ impl<K: Masking> Encoder<K> {
     /// # Errors
     /// As [`Encoder::encode`].
     #[inline]
-    pub fn binary(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, EncodeError> {
-        self.put(out, Frame::binary(payload))
+    pub fn binary(&mut self, out: &mut (impl Slice + ?Sized), payload: &[u8]) -> Result<usize, EncodeError> {
+        self.put(out.as_mut_slice(), Frame::binary(payload))
     }
 
     /// A Ping with at most 125 bytes, to the front of `out`.
     ///
     /// # Errors
     /// As [`Encoder::encode`].
-    pub fn ping(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, EncodeError> {
-        self.put(out, Frame::ping(payload))
+    pub fn ping(&mut self, out: &mut (impl Slice + ?Sized), payload: &[u8]) -> Result<usize, EncodeError> {
+        self.put(out.as_mut_slice(), Frame::ping(payload))
     }
 
     /// A Pong with the payload of the Ping that it answers, to the front of `out`.
     ///
     /// # Errors
     /// As [`Encoder::encode`].
-    pub fn pong(&mut self, out: &mut [u8], payload: &[u8]) -> Result<usize, EncodeError> {
-        self.put(out, Frame::pong(payload))
+    pub fn pong(&mut self, out: &mut (impl Slice + ?Sized), payload: &[u8]) -> Result<usize, EncodeError> {
+        self.put(out.as_mut_slice(), Frame::pong(payload))
     }
 
     /// A Close, to the front of `out`. Nothing can be sent after it.
     ///
     /// # Errors
     /// As [`Encoder::encode`].
-    pub fn close(&mut self, out: &mut [u8], close: CloseFrame<'_>) -> Result<usize, EncodeError> {
-        self.put(out, Frame::close(close))
+    pub fn close(&mut self, out: &mut (impl Slice + ?Sized), close: CloseFrame<'_>) -> Result<usize, EncodeError> {
+        self.put(out.as_mut_slice(), Frame::close(close))
     }
 
     /// The header alone of the next fragment of a message, or of a whole message, whose `payload_len` bytes the caller writes
@@ -410,6 +414,51 @@ pub(crate) fn check_text(kind: MessageKind, rsv: Rsv, payload: &[u8]) -> Result<
     Ok(())
 }
 
+/// Where a frame can be written to the front: a slice of bytes, an array, or a boxed slice.
+///
+/// It is implemented for these types and for no other. A buffer that grows is not among them: writing to the front of a `Vec`
+/// would overwrite what it holds.
+#[diagnostic::on_unimplemented(
+    message = "a frame cannot be written to the front of `{Self}`",
+    note = "use `append` for a `Vec<u8>` or a `BytesMut`, or pass a slice such as `&mut out[..]`"
+)]
+pub trait Slice: sealed::Slice {}
+
+impl Slice for [u8] {}
+impl<const N: usize> Slice for [u8; N] {}
+impl Slice for &mut [u8] {}
+#[cfg(feature = "alloc")]
+impl Slice for alloc::boxed::Box<[u8]> {}
+
+impl sealed::Slice for [u8] {
+    #[inline(always)]
+    fn as_mut_slice(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
+impl<const N: usize> sealed::Slice for [u8; N] {
+    #[inline(always)]
+    fn as_mut_slice(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
+impl sealed::Slice for &mut [u8] {
+    #[inline(always)]
+    fn as_mut_slice(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl sealed::Slice for alloc::boxed::Box<[u8]> {
+    #[inline(always)]
+    fn as_mut_slice(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
 /// Where frames can be appended: a `Vec<u8>` (feature `alloc`) or a `BytesMut` (feature `bytes`).
 ///
 /// It is implemented for these two and for no other type.
@@ -421,6 +470,12 @@ impl Append for Vec<u8> {}
 
 pub(crate) mod sealed {
     use super::{EncodeError, Header};
+
+    /// What [`Slice`](super::Slice) is for.
+    pub trait Slice {
+        /// All of it.
+        fn as_mut_slice(&mut self) -> &mut [u8];
+    }
 
     /// Where a frame is written to.
     #[cfg_attr(not(feature = "alloc"), expect(unreachable_pub, reason = "`Append` makes it reachable"))]

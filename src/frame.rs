@@ -24,14 +24,14 @@ use crate::opcode::{MessageKind, Opcode, Rsv};
 /// assert_eq!(out, b"\x81\x05Hello\x01\x03Hel\x89\x01!\x80\x02lo\x88\x02\x03\xe8");
 /// # Ok::<(), wsframe::EncodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Frame<'a> {
     pub(crate) content: Content<'a>,
     /// The bits of the message that the frame belongs to.
     pub(crate) rsv: Rsv,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Content<'a> {
     Text(&'a str),
     /// A whole message.
@@ -125,6 +125,30 @@ impl<'a> From<&'a [u8]> for Frame<'a> {
 impl<'a, const N: usize> From<&'a [u8; N]> for Frame<'a> {
     #[inline]
     fn from(payload: &'a [u8; N]) -> Frame<'a> {
+        Frame::binary(payload)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<'a> From<&'a alloc::string::String> for Frame<'a> {
+    #[inline]
+    fn from(text: &'a alloc::string::String) -> Frame<'a> {
+        Frame::text(text)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<'a> From<&'a alloc::vec::Vec<u8>> for Frame<'a> {
+    #[inline]
+    fn from(payload: &'a alloc::vec::Vec<u8>) -> Frame<'a> {
+        Frame::binary(payload)
+    }
+}
+
+#[cfg(feature = "bytes")]
+impl<'a> From<&'a bytes::Bytes> for Frame<'a> {
+    #[inline]
+    fn from(payload: &'a bytes::Bytes) -> Frame<'a> {
         Frame::binary(payload)
     }
 }

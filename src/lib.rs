@@ -22,6 +22,8 @@ mod encoder;
 mod error;
 mod event;
 mod frame;
+#[cfg(feature = "handshake")]
+pub mod handshake;
 mod header;
 mod kernels;
 mod keys;
@@ -46,7 +48,7 @@ pub use crate::connection::{Cause, Connection, Outcome, Timing, Transport};
 pub use crate::decoder::{Decoder, Inspector};
 #[cfg(feature = "alloc")]
 pub use crate::encoder::Append;
-pub use crate::encoder::Encoder;
+pub use crate::encoder::{Encoder, Slice};
 pub use crate::error::{DecodeError, EncodeError};
 pub use crate::event::{Chunk, Event};
 #[cfg(feature = "alloc")]

@@ -21,7 +21,7 @@ const FIN_TEXT: u8 = 0x80 | Opcode::Text as u8;
 const FIN_BINARY: u8 = 0x80 | Opcode::Binary as u8;
 
 /// Where in the stream a decoder is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
     /// Between two messages.

@@ -650,3 +650,47 @@ fn a_busy_write_buffer_is_used_again() {
     });
     assert_eq!(counted.calls, 0);
 }
+
+/// Also if the messages in it were dropped after the last call of `decode`.
+#[test]
+fn an_idle_connection_keeps_little_when_its_messages_are_dropped_late() {
+    let fragments: Vec<u8> = [(0x02, 4591), (0x00, 53_630), (0x00, 6137), (0x80, 1)]
+        .iter()
+        .flat_map(|(first, len)| frame(*first, None, &vec![1; *len]))
+        .collect();
+    let (decoder, counted) = measure(|| {
+        let mut decoder = MessageDecoder::new(Role::Client);
+        let mut kept = None;
+        read(&mut decoder, &fragments, usize::MAX, |message| kept = Some(message));
+        assert_eq!(decoder.decode(), Ok(None));
+        drop(kept);
+        decoder.chunk_mut();
+        decoder
+    });
+    assert!(counted.held <= 65_536 + 100, "{} bytes are held", counted.held);
+    drop(decoder);
+}
+
+/// Whatever their lengths, messages that are kept hold at most three times what arrived.
+#[test]
+fn messages_that_are_kept_hold_little_more_than_what_arrived() {
+    for len in [9000, 17_000, 32_519, 40_000, 65_000, 66_000, 100_000, 300_000] {
+        for fragments in [1, 2] {
+            let message = match fragments {
+                1 => frame(0x82, None, &vec![1; len]),
+                _ => [frame(0x02, None, &vec![1; len]), frame(0x80, None, &[1])].concat(),
+            };
+            let stream = message.repeat(100);
+            let mut kept = Vec::with_capacity(100);
+            let (decoder, counted) = measure(|| {
+                let mut decoder = MessageDecoder::new(Role::Client);
+                read(&mut decoder, &stream, usize::MAX, |message| kept.push(message));
+                decoder
+            });
+            let ratio = counted.held as f64 / stream.len() as f64;
+            println!("{len} bytes in {fragments} fragments: {ratio:.2}");
+            assert!(ratio <= 3.0, "{ratio} times what arrived, for {len} bytes in {fragments} fragments");
+            drop((kept, decoder));
+        }
+    }
+}

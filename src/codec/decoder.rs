@@ -399,6 +399,10 @@ impl MessageDecoder {
         if self.is_over() {
             self.buffer.clear();
         }
+        // The messages in it may have been dropped since the last call of `decode`.
+        if self.buffer.is_empty() && free_idle(&mut self.buffer, self.max_idle_buffer, 0) {
+            self.note_buffer();
+        }
         let spare = self.buffer.capacity() - self.buffer.len();
         if self.len != 0 {
             self.make_room_in_message(spare);
@@ -420,7 +424,12 @@ impl MessageDecoder {
             return;
         }
         // A larger buffer of a busy connection is used up less often.
-        let (enough, bulk) = if held < HEAVY { (enough, 0) } else { (enough.min(missing).max(MIN_ROOM), 3 * room) };
+        let (enough, bulk) = if held < HEAVY {
+            (enough, 0)
+        } else {
+            // Not more than a part of what came: messages that are kept keep the room that is left.
+            (enough.min(missing).min(held / 4).max(MIN_ROOM), (3 * room).min(held))
+        };
         if spare < enough {
             // Geometrically, but not beyond what may come.
             let undecoded = held - self.len;
@@ -500,17 +509,18 @@ impl MessageDecoder {
         self.note_buffer();
         let result = self.decode();
         let is_dry = matches!(result, Ok(None));
-        if self.len == 0 || self.apart < TRIES {
-            if is_dry {
-                self.make_room();
-            }
-            if self.len == 0 {
-                *input = mem::take(&mut self.buffer);
-            } else if is_dry {
-                *input = self.buffer.split_off(self.len);
-            }
-        } else if is_dry {
+        if is_dry && self.len != 0 && self.apart >= TRIES {
             input.reserve(ROOM.0);
+            return result;
+        }
+        if is_dry {
+            self.make_room();
+        }
+        if self.len == 0 {
+            *input = mem::take(&mut self.buffer);
+        } else {
+            // What is not decoded, or room.
+            *input = self.buffer.split_off(self.len + self.gap);
         }
         result
     }

@@ -83,7 +83,7 @@ impl Encoder<Unmasked> {
 /// }
 /// # Ok::<(), wsframe::EncodeError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreparedFrame {
     header: Header,
     bytes: Bytes,

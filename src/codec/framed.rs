@@ -13,7 +13,7 @@ use crate::close_code::{CloseCode, CloseCodeError};
 use crate::config::{Config, EncoderConfig};
 use crate::encoder::Encoder;
 use crate::error::{DecodeError, EncodeError};
-use crate::keys::{KeySource, Masking, Unmasked};
+use crate::keys::{KeySource, Masking, NoKey, Unmasked};
 use crate::machine::State;
 use crate::role::Role;
 
@@ -231,6 +231,12 @@ impl From<EncodeError> for CodecError {
 
 impl From<CloseCodeError> for CodecError {
     fn from(error: CloseCodeError) -> CodecError {
+        CodecError::Encode(error.into())
+    }
+}
+
+impl From<NoKey> for CodecError {
+    fn from(error: NoKey) -> CodecError {
         CodecError::Encode(error.into())
     }
 }

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::text::Text;
 use crate::close_code::{CloseCode, CloseCodeError};
@@ -26,7 +26,7 @@ use crate::opcode::{MessageKind, Rsv};
 /// assert_eq!(Message::from(vec![1, 2, 3]).payload(), [1, 2, 3]);
 /// ```
 #[allow(clippy::exhaustive_enums, reason = "the protocol closes the set, and every loop matches on it")]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
     /// A text message.
     Text(Text),
@@ -46,7 +46,7 @@ pub enum Message {
 }
 
 /// A message of an extension: its payload is what the extension made of it, and text was not validated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Opaque {
     kind: MessageKind,
     rsv: Rsv,
@@ -82,7 +82,7 @@ impl Opaque {
 }
 
 /// A [`CloseFrame`] that owns its reason. Every value of this type may be sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct OwnedCloseFrame {
     code: Option<CloseCode>,
     /// Empty without a code, and at most 123 bytes: it came out of a `CloseFrame`.
@@ -219,6 +219,7 @@ impl From<Text> for Message {
     }
 }
 
+/// Copies the text.
 impl From<&str> for Message {
     fn from(text: &str) -> Message {
         Message::Text(text.into())
@@ -234,6 +235,19 @@ impl From<String> for Message {
 impl From<Bytes> for Message {
     fn from(payload: Bytes) -> Message {
         Message::Binary(payload)
+    }
+}
+
+/// Copies the payload.
+impl From<&[u8]> for Message {
+    fn from(payload: &[u8]) -> Message {
+        Message::Binary(Bytes::copy_from_slice(payload))
+    }
+}
+
+impl From<BytesMut> for Message {
+    fn from(payload: BytesMut) -> Message {
+        Message::Binary(payload.freeze())
     }
 }
 

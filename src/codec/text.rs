@@ -1,12 +1,15 @@
 //! Text that owns its bytes.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::borrow::Borrow;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::ops::Deref;
 
 use bytes::Bytes;
+
+use crate::frame::Frame;
 
 /// UTF-8 text in a [`Bytes`]: it can be cloned without copying, and is a `&str` when dereferenced.
 ///
@@ -104,6 +107,30 @@ impl PartialEq<&str> for Text {
     }
 }
 
+impl PartialEq<String> for Text {
+    fn eq(&self, other: &String) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<Text> for str {
+    fn eq(&self, other: &Text) -> bool {
+        self == other.as_str()
+    }
+}
+
+impl PartialEq<Text> for &str {
+    fn eq(&self, other: &Text) -> bool {
+        *self == other.as_str()
+    }
+}
+
+impl PartialEq<Text> for String {
+    fn eq(&self, other: &Text) -> bool {
+        self == other.as_str()
+    }
+}
+
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
@@ -139,6 +166,15 @@ impl TryFrom<Bytes> for Text {
     }
 }
 
+/// Validates the bytes.
+impl TryFrom<Vec<u8>> for Text {
+    type Error = core::str::Utf8Error;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Text, core::str::Utf8Error> {
+        Bytes::from(bytes).try_into()
+    }
+}
+
 impl From<Text> for Bytes {
     fn from(text: Text) -> Bytes {
         text.0
@@ -149,5 +185,11 @@ impl From<Text> for Bytes {
 impl From<Text> for String {
     fn from(text: Text) -> String {
         text.as_str().into()
+    }
+}
+
+impl<'a> From<&'a Text> for Frame<'a> {
+    fn from(text: &'a Text) -> Frame<'a> {
+        Frame::text(text)
     }
 }

@@ -24,8 +24,8 @@ use crate::config::{Config, EncoderConfig};
 use crate::decoder::Decoder;
 #[cfg(feature = "alloc")]
 use crate::encoder::Append;
-use crate::encoder::Encoder;
 use crate::encoder::sealed::Output;
+use crate::encoder::{Encoder, Slice};
 use crate::error::{DecodeError, EncodeError};
 use crate::event::Event;
 #[cfg(feature = "alloc")]
@@ -171,7 +171,7 @@ impl<D: Receive, K: Masking> Connection<D, K> {
     ///
     /// # Errors
     /// [`EncodeError::BufferTooSmall`], and nothing has changed; [`EncodeError::Closed`], if a Close was sent or received before.
-    pub fn close(&mut self, out: &mut [u8], close: CloseFrame<'_>) -> Result<usize, EncodeError> {
+    pub fn close(&mut self, out: &mut (impl Slice + ?Sized), close: CloseFrame<'_>) -> Result<usize, EncodeError> {
         let written = self.encoder.close(out, close)?;
         self.conduct.closed_by_us();
         Ok(written)
@@ -206,7 +206,8 @@ impl<D: Receive, K: Masking> Connection<D, K> {
     ///
     /// Call it after each event, so that every Ping is answered, and before waiting. It must not come between a header that
     /// [`Encoder::header`] gave and its payload.
-    pub fn write_control(&mut self, out: &mut [u8]) -> usize {
+    pub fn write_control(&mut self, out: &mut (impl Slice + ?Sized)) -> usize {
+        let out = out.as_mut_slice();
         let mut len = 0;
         while let Some(rest) = out.get_mut(len..) {
             match self.write_due(rest) {

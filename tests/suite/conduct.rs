@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 use wsframe::{
-    Assembler, Cause, CloseCode, CloseFrame, Connection, Decoder, Frame, Masking, MessageEvent, Role, State,
-    Transport, Unmasked,
+    Assembler, Cause, CloseCode, CloseFrame, Connection, Decoder, Frame, Masking, MessageEvent, Role, State, Transport,
+    Unmasked,
 };
 use wsframe_dev::frame;
 
@@ -263,7 +263,7 @@ impl<K: Masking> End<K> {
 
     fn write_control(&mut self, room: usize) {
         let mut out = vec![0; room];
-        let len = self.connection.write_control(&mut out);
+        let len = self.connection.write_control(&mut out[..]);
         assert!(len <= 276);
         self.wire.extend_from_slice(&out[..len]);
     }

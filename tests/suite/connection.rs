@@ -67,7 +67,7 @@ macro_rules! end {
             }
             fn close(&mut self, room: usize, close: CloseFrame<'_>) -> Result<Vec<u8>, EncodeError> {
                 let mut out = vec![0; room];
-                let len = Connection::close(self, &mut out, close)?;
+                let len = Connection::close(self, &mut out[..], close)?;
                 out.truncate(len);
                 Ok(out)
             }
@@ -76,7 +76,7 @@ macro_rules! end {
             }
             fn control(&mut self, room: usize) -> Vec<u8> {
                 let mut out = vec![0; room];
-                let len = self.write_control(&mut out);
+                let len = self.write_control(&mut out[..]);
                 out.truncate(len);
                 out
             }

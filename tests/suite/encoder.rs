@@ -136,7 +136,7 @@ fn a_small_buffer_tells_what_is_needed_and_changes_nothing() {
         });
         // No message was opened by what was refused.
         let mut out = vec![0; needed];
-        assert_eq!(e.binary(&mut out, &payload), Ok(needed));
+        assert_eq!(e.binary(&mut out[..], &payload), Ok(needed));
         assert_eq!(&out[needed - len..], payload);
     }
 }

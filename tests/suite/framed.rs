@@ -252,6 +252,21 @@ async fn bytes_that_came_with_the_opening_handshake_are_decoded_at_once() {
     }
 }
 
+/// After a control frame inside a message, too, what is not decoded is in the `Framed`, and goes with its parts.
+#[tokio::test]
+async fn undecoded_bytes_are_in_the_framed() {
+    let (mut server, mut peer) = server();
+    peer.write_all(&stream()).await.unwrap();
+    let mut received = vec![server.next().await.unwrap().unwrap()];
+    let parts = server.into_parts();
+    assert!(parts.read_buf.len() > 300);
+    let mut server = Framed::from_parts(parts);
+    while let Some(message) = server.next().now_or_never() {
+        received.push(message.unwrap().unwrap());
+    }
+    assert_eq!(received, messages());
+}
+
 /// `SinkExt::close` sends no Close frame, as documented.
 #[tokio::test]
 async fn closing_the_sink_sends_no_close_frame() {

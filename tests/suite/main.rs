@@ -12,6 +12,7 @@ mod errors;
 mod exhaustive;
 mod first_bytes;
 mod framed;
+mod handshake;
 mod header;
 mod layers;
 mod long_text;

@@ -214,7 +214,7 @@ fn what_is_added_between_two_messages_comes_after_what_was_there() {
         buffer.extend_from_slice(b"\x89\x00\x00\x02cd");
         assert_eq!(codec.decode(&mut buffer).unwrap(), Some(Message::Ping(Bytes::new())));
         if apart {
-            buffer = BytesMut::from(&b"\x80\x02ef\x81\x01x"[..]);
+            buffer = BytesMut::from(&[&buffer[..], b"\x80\x02ef\x81\x01x"].concat()[..]);
         } else {
             buffer.extend_from_slice(b"\x80\x02ef\x81\x01x");
         }
@@ -388,7 +388,7 @@ fn frames_in_a_buffer_are_those_in_a_slice() {
             let (mut encoder, mut into_bytes, mut into_vec) = ($encoder, $encoder, $encoder);
             let (mut bytes, mut vec, mut expected) = (BytesMut::new(), Vec::new(), Vec::new());
             for frame in frames {
-                let result = encoder.encode(&mut slice, frame);
+                let result = encoder.encode(&mut slice[..], frame);
                 expected.extend_from_slice(&slice[..result.unwrap_or(0)]);
                 assert_eq!(into_bytes.append(&mut bytes, frame), result, "{frame:?}");
                 assert_eq!(into_vec.append(&mut vec, frame), result, "{frame:?}");

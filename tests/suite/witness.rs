@@ -40,22 +40,22 @@ fn sends<K: Masking>(mut encoder: Encoder<K>, their_role: TheirRole) {
     let mut out = vec![0; 400_000];
     let mut expected = Vec::new();
     for text in texts() {
-        let len = encoder.text(&mut out, &text).unwrap();
+        let len = encoder.text(&mut out[..], &text).unwrap();
         stream.extend_from_slice(&out[..len]);
-        let len = encoder.ping(&mut out, b"are you there?").unwrap();
+        let len = encoder.ping(&mut out[..], b"are you there?").unwrap();
         stream.extend_from_slice(&out[..len]);
         expected.extend([TheirMessage::text(text.clone()), TheirMessage::Ping("are you there?".into())]);
         let half = text.len() / 2;
         let (a, b) = text.as_bytes().split_at(half);
-        let len = encoder.encode(&mut out, Frame::fragment(MessageKind::Binary, a, false)).unwrap();
+        let len = encoder.encode(&mut out[..], Frame::fragment(MessageKind::Binary, a, false)).unwrap();
         stream.extend_from_slice(&out[..len]);
-        let len = encoder.pong(&mut out, b"yes").unwrap();
+        let len = encoder.pong(&mut out[..], b"yes").unwrap();
         stream.extend_from_slice(&out[..len]);
-        let len = encoder.encode(&mut out, Frame::fragment(MessageKind::Binary, b, true)).unwrap();
+        let len = encoder.encode(&mut out[..], Frame::fragment(MessageKind::Binary, b, true)).unwrap();
         stream.extend_from_slice(&out[..len]);
         expected.extend([TheirMessage::Pong("yes".into()), TheirMessage::binary(text)]);
     }
-    let len = encoder.close(&mut out, CloseFrame::new(CloseCode::GOING_AWAY, "bye").unwrap()).unwrap();
+    let len = encoder.close(&mut out[..], CloseFrame::new(CloseCode::GOING_AWAY, "bye").unwrap()).unwrap();
     stream.extend_from_slice(&out[..len]);
     expected.push(TheirMessage::Close(Some(TheirClose { code: TheirCode::Away, reason: "bye".into() })));
 

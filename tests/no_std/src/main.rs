@@ -14,6 +14,7 @@ extern crate alloc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use wsframe::handshake::{Client, Fields, HeadFinder, Request, check, check_connect};
 use wsframe::{
     Assembler, CloseCode, CloseFrame, Config, Connection, DecodeError, Decoder, Encoder, EncoderConfig, Event, Frame, Header,
     Inspector, Mask, Masking, MessageEvent, MessageKind, Role, Transport,
@@ -41,6 +42,7 @@ fn run() {
         pieces(bytes);
         messages(Role::Server, copied(bytes, &mut copy));
         messages(Role::Client, copied(bytes, &mut copy));
+        open(bytes);
         inspect(Role::Server, copied(bytes, &mut copy));
         conduct(Connection::<Decoder, _>::server(), copied(bytes, &mut copy));
         conduct(Connection::<Assembler, _>::client(|| host::random_key()), copied(bytes, &mut copy));
@@ -109,6 +111,67 @@ fn messages(role: Role, input: &mut [u8]) {
         host::write(assembler.control_payload());
     }
     host::write(&[state(assembler.state())]);
+}
+
+/// The opening handshake of both sides, over whatever comes.
+fn open(bytes: &[u8]) {
+    let mut out = [0; 700];
+    let mut finder = HeadFinder::with_max_head(2048);
+    let end = match finder.find(bytes) {
+        Ok(end) => end.unwrap_or(bytes.len()),
+        Err(refusal) => {
+            let len = refusal.write(&mut out, &[("Retry-After", "1")], refusal.remedy()).unwrap_or(0);
+            host::write(out.get(..len).unwrap_or_default());
+            bytes.len()
+        }
+    };
+    let head = bytes.get(..end).unwrap_or_default();
+    // Fields as a stack has them that has parsed the head: the loop of `httparse` over fields keeps a panic.
+    let fields = || {
+        head.split(|byte| *byte == b'\n').filter_map(|line| {
+            let (name, value) = line.split_at_checked(line.iter().position(|byte| *byte == b':')?)?;
+            Some((str::from_utf8(name).ok()?, value.get(1..)?))
+        })
+    };
+    match check("GET", !head.is_empty(), fields) {
+        Ok(request) => accept(&request, &mut out),
+        Err(refusal) => host::write(refusal.meaning().as_bytes()),
+    }
+    if let Ok(request) = check_connect(Some("websocket"), fields) {
+        accept(&request, &mut out);
+    }
+    let extensions = str::from_utf8(head).unwrap_or_default();
+    let client = Client::new([7; 16], extensions, "/").with_protocols(&["chat"]).with_extensions(extensions);
+    if let Ok(len) = client.write(&mut out) {
+        host::write(out.get(..len).unwrap_or_default());
+    }
+    match client.check(fields) {
+        Ok(accepted) => {
+            host::write(accepted.protocol().unwrap_or_default().as_bytes());
+            accepted.extensions().for_each(|extension| host::write(extension.name().as_bytes()));
+        }
+        Err(failure) => host::write(failure.meaning().as_bytes()),
+    }
+}
+
+fn accept<'h, F: Fields<'h>>(request: &Request<F>, out: &mut [u8]) {
+    let protocol = request.protocols().next().unwrap_or_default();
+    let Ok(answer) = request.answer().with_protocol(protocol) else { return };
+    let len = answer.write(out, &[("Server", protocol)]).unwrap_or(0);
+    host::write(out.get(..len).unwrap_or_default());
+    host::write(request.origin().unwrap_or_default().as_bytes());
+    for extension in request.extensions() {
+        for (name, value) in extension.params() {
+            host::write(name.as_bytes());
+            host::write(&value.and_then(|value| value.number()).unwrap_or(0).to_le_bytes());
+        }
+    }
+    if let Ok(answer) = request.answer().with_extensions(protocol) {
+        answer.fields().for_each(|(name, value)| {
+            host::write(name.as_bytes());
+            host::write(value.as_bytes());
+        });
+    }
 }
 
 /// Conducts a connection from its first byte to its end, with the time, the room and the order of calls from the input.
