@@ -21,7 +21,7 @@ use core::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseCode(u16);
 
-/// Who sends a code (RFC 6455 §7.4). This is custom; the decoder does not enforce it.
+/// Who sends a code (RFC 6455 §7.4). This is only a convention, which the decoder does not enforce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SentBy {

@@ -66,8 +66,8 @@ impl Config {
 /// The limits of what an encoder sends, and the reserved bits that an agreed extension uses. By default there are no limits
 /// and no bits.
 ///
-/// The protocol sets no limit on messages, so these are the caller's own wish: set those of the peer, if you know them, and
-/// an oversized message is an [`EncodeError::OverLimit`](crate::EncodeError::OverLimit) here, rather than a Close frame with
+/// The protocol sets no limit on messages, so these are optional. Set them to the peer's if you know them: then an oversized
+/// message is an [`EncodeError::OverLimit`](crate::EncodeError::OverLimit) here, rather than a Close frame with
 /// 1009 from there.
 ///
 /// ```

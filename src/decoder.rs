@@ -38,7 +38,7 @@ impl Decoder {
     }
 
     /// Takes the next event off the front of `input`, unmasking payload in place. `Ok(None)` means that all of `input` was
-    /// taken, and more is needed.
+    /// taken, and more is needed. `input` is a cursor: it is advanced past what was taken.
     ///
     /// Call it until it returns `Ok(None)` or an error, then read again. After a Close frame, it discards what comes. Bind the
     /// slice outside of the loop, as `let mut input = &mut buffer[..len];`: `decode(&mut &mut buffer[..len])` in a loop would
@@ -221,9 +221,16 @@ impl Inspector {
         result
     }
 
-    /// The header of the frame that was accepted last: that of the last event. `None` before the first one.
+    /// The header that was accepted last: that of the last event's frame, or, after an error, of the frame before the one that
+    /// was refused, unless its payload was refused. `None` before the first one. An event borrows the inspector, so take out of
+    /// it what you need before you ask.
     pub const fn header(&self) -> Option<&Header> {
         self.header.as_ref()
+    }
+
+    /// The offset in the stream of the first byte of that header, in bytes.
+    pub const fn frame_offset(&self) -> u64 {
+        self.decoder.machine.frame_start()
     }
 
     /// The decoder inside, for its position, its state and the last control frame.

@@ -20,7 +20,8 @@ use crate::violation::Violation;
 /// Writes the frames that one end of a connection sends, and refuses what the protocol forbids.
 ///
 /// Frames are written to the front of a slice ([`encode`](Encoder::encode)) or to the end of a buffer that grows
-/// ([`append`](Encoder::append)). On an error nothing has been written, and the encoder is as it was.
+/// ([`append`](Encoder::append)). On an error nothing has been written, and the encoder is as it was. 131 bytes of room are
+/// enough for every control frame, and [`Header::MAX_LEN`] bytes beside a payload for every frame.
 ///
 /// ```
 /// use wsframe::{Encoder, Frame};
@@ -214,9 +215,18 @@ impl<K: Masking> Encoder<K> {
     }
 
     /// The header alone of the next fragment of a message, or of a whole message, whose `payload_len` bytes the caller writes
-    /// after it: for `writev`. `fin` is as in [`Frame::fragment`], `rsv` as in [`Frame::with_rsv`]. The caller answers for the
-    /// length of the payload, for masking it with [`Header::mask_key`], and for the UTF-8 of the message from there on: after
-    /// a header with payload, the rest of a text message is not validated.
+    /// after it: for `writev`. `fin` is as in [`Frame::fragment`], `rsv` as in [`Frame::with_rsv`]. The caller is responsible
+    /// for the length of the payload, for masking it with [`Header::mask_key`], and for the UTF-8 of the message from there on:
+    /// after a header with payload, the rest of a text message is not validated.
+    ///
+    /// ```
+    /// use wsframe::{Encoder, MessageKind, Rsv};
+    ///
+    /// let payload = [7; 300];
+    /// let header = Encoder::server().header(MessageKind::Binary, Rsv::NONE, true, payload.len())?;
+    /// assert_eq!([header.encode().as_ref(), &payload].concat()[..6], *b"\x82\x7e\x01\x2c\x07\x07");
+    /// # Ok::<(), wsframe::EncodeError>(())
+    /// ```
     ///
     /// # Errors
     /// [`EncodeError`], but never `BufferTooSmall`.

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::close_code::{CloseCode, CloseCodeError};
+use crate::close_frame::CloseFrame;
 use crate::keys::NoKey;
 use crate::violation::Violation;
 
@@ -26,6 +27,11 @@ impl DecodeError {
     /// The code to close the connection with.
     pub const fn close_code(&self) -> CloseCode {
         self.violation.close_code()
+    }
+
+    /// The Close frame that tells the peer about it.
+    pub const fn close_frame(&self) -> CloseFrame<'static> {
+        self.violation.close_frame()
     }
 
     /// The offset in the stream of the deciding byte, in bytes. The first byte that the decoder took has offset 0.
@@ -67,7 +73,7 @@ pub enum EncodeError {
     /// The frame exceeds a limit of this encoder's own [`EncoderConfig`](crate::EncoderConfig): `FrameTooLong`,
     /// `MessageTooLong` or `TooManyFragments`.
     OverLimit(Violation),
-    /// A Close frame or a fragment cannot be prepared for many connections, because it changes the one that sends it.
+    /// A Close frame or a fragment cannot be prepared for many connections, because sending it changes the state of the connection.
     NotPreparable,
     /// The close code cannot be sent.
     CloseCode(CloseCodeError),

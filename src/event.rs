@@ -17,7 +17,8 @@ use crate::opcode::{MessageKind, Rsv};
 pub enum Event<'d, 'b> {
     /// Payload of a text or binary message: all of it, or a piece.
     Chunk(Chunk<'b>),
-    /// A Ping, with at most 125 bytes: answer it with a Pong that has the same payload (RFC 6455 §5.5.2).
+    /// A Ping, with at most 125 bytes: answer it with a Pong that has the same payload, unless a Close was sent (RFC 6455
+    /// §5.5.2).
     Ping(&'d [u8]),
     /// A Pong, with at most 125 bytes.
     Pong(&'d [u8]),
@@ -127,9 +128,10 @@ fn checked_text<'a>(payload: &'a [u8], taken: &Taken) -> Option<&'a str> {
     taken.is_checked_text().then(|| unsafe { core::str::from_utf8_unchecked(payload) })
 }
 
+/// Shows the length of the payload, and not its content.
 impl fmt::Debug for Chunk<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chunk").field("len", &self.payload.len()).field("taken", &self.taken).finish()
+        self.taken.debug(&mut f.debug_struct("Chunk"), self.payload.len()).finish()
     }
 }
 
@@ -143,7 +145,8 @@ impl fmt::Debug for Chunk<'_> {
 pub enum MessageEvent<'m, 'b> {
     /// A whole message.
     Message(Message<'m, 'b>),
-    /// A Ping, with at most 125 bytes: answer it with a Pong that has the same payload (RFC 6455 §5.5.2).
+    /// A Ping, with at most 125 bytes: answer it with a Pong that has the same payload, unless a Close was sent (RFC 6455
+    /// §5.5.2).
     Ping(&'m [u8]),
     /// A Pong, with at most 125 bytes.
     Pong(&'m [u8]),
@@ -239,9 +242,10 @@ impl<'m, 'b> Message<'m, 'b> {
     }
 }
 
+/// Shows the length of the payload, and not its content.
 #[cfg(feature = "alloc")]
 impl fmt::Debug for Message<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Message").field("len", &self.payload.len()).field("taken", &self.taken).finish()
+        self.taken.debug(&mut f.debug_struct("Message"), self.payload.len()).finish()
     }
 }

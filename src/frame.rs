@@ -8,8 +8,15 @@ use crate::opcode::{MessageKind, Opcode, Rsv};
 
 /// A frame to send, without its mask: a whole message, a fragment of one, or a control frame.
 ///
-/// A `&str` is a text message, a `&[u8]` a binary message, and a [`CloseFrame`] a Close; received messages and chunks can be
-/// forwarded as they are.
+/// What converts into a frame can be passed to the encoder as it is, by reference:
+///
+/// | | as |
+/// |---|---|
+/// | `&str`, `&String`, `&codec::Text` | a text message |
+/// | `&[u8]`, `&[u8; N]`, `&Vec<u8>`, `&Bytes` | a binary message |
+/// | `&`[`Chunk`] | the next fragment of the message that it belongs to |
+/// | `&`[`Message`](crate::Message), `&codec::Message` | the message in one frame; a control frame as it is |
+/// | `&`[`CloseFrame`], `&codec::OwnedCloseFrame` | a Close |
 ///
 /// ```
 /// use wsframe::{CloseCode, CloseFrame, Encoder, Frame};
@@ -126,6 +133,22 @@ impl<'a, const N: usize> From<&'a [u8; N]> for Frame<'a> {
     #[inline]
     fn from(payload: &'a [u8; N]) -> Frame<'a> {
         Frame::binary(payload)
+    }
+}
+
+impl<'a> From<&CloseFrame<'a>> for Frame<'a> {
+    #[inline]
+    fn from(close: &CloseFrame<'a>) -> Frame<'a> {
+        Frame::close(*close)
+    }
+}
+
+/// The message in one frame.
+#[cfg(feature = "alloc")]
+impl<'a> From<&Message<'a, '_>> for Frame<'a> {
+    #[inline]
+    fn from(message: &Message<'a, '_>) -> Frame<'a> {
+        Frame::from(*message)
     }
 }
 

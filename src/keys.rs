@@ -85,7 +85,7 @@ impl fmt::Display for NoKey {
 
 impl core::error::Error for NoKey {}
 
-/// Keys from the operating system, which is asked once for 64 of them (feature `getrandom`).
+/// Random keys from the operating system, fetched 64 at a time (feature `getrandom`).
 ///
 /// A process that forks must not use the same `OsKeys` in parent and child: both would give the same keys.
 ///

@@ -1,7 +1,7 @@
 //! The receiving state machine, which does not know where payload is stored: it reads headers and control frames, checks
 //! their order and the limits, counts offsets, and announces how many of the next bytes are payload.
 
-use core::mem;
+use core::{fmt, mem};
 
 use crate::close_frame::{CloseFrame, received_code};
 use crate::config::Config;
@@ -105,7 +105,7 @@ struct WholeMessage {
 }
 
 /// The facts about a piece of payload that was taken.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Taken {
     /// The offset of the first byte of the frame's header.
     pub(crate) offset: u64,
@@ -128,6 +128,17 @@ impl Taken {
     /// Whether the payload was checked as text.
     pub(crate) const fn is_checked_text(&self) -> bool {
         is_checked_text(self.kind, self.rsv)
+    }
+
+    /// Shows it with a payload of this length, for debugging.
+    pub(crate) fn debug<'a, 'f, 'g>(
+        &self,
+        to: &'a mut fmt::DebugStruct<'f, 'g>,
+        len: usize,
+    ) -> &'a mut fmt::DebugStruct<'f, 'g> {
+        to.field("kind", &self.kind).field("rsv", &self.rsv).field("len", &len).field("offset", &self.offset);
+        to.field("fragments", &self.fragments).field("frame_remaining", &self.frame_remaining);
+        to.field("starts_message", &self.starts_message).field("ends_message", &self.ends_message)
     }
 }
 

@@ -88,7 +88,7 @@ pub(crate) const fn is_checked_text(kind: MessageKind, rsv: Rsv) -> bool {
 pub(crate) const MAX_CONTROL: usize = 125;
 
 /// A set of the three header bits that are reserved for extensions (RFC 6455 §5.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Rsv(u8);
 
 impl Rsv {
@@ -127,5 +127,20 @@ impl BitOr for Rsv {
 
     fn bitor(self, other: Rsv) -> Rsv {
         Rsv(self.0 | other.0)
+    }
+}
+
+/// The names of the bits.
+impl fmt::Debug for Rsv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut is_first = true;
+        for (bit, name) in [(Rsv::RSV1, "RSV1"), (Rsv::RSV2, "RSV2"), (Rsv::RSV3, "RSV3")] {
+            if self.contains(bit) {
+                f.write_str(if is_first { "" } else { "|" })?;
+                f.write_str(name)?;
+                is_first = false;
+            }
+        }
+        if is_first { f.write_str("none") } else { Ok(()) }
     }
 }

@@ -10,6 +10,7 @@ use bytes::buf::UninitSlice;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::message::Message;
+use crate::close_frame::CloseFrame;
 use crate::config::Config;
 use crate::error::DecodeError;
 use crate::machine::{Control, ControlKind, Machine, Next, State, Taken};
@@ -261,6 +262,11 @@ impl MessageDecoder {
         self.gap = 0;
         self.note_buffer();
         Some(undecoded)
+    }
+
+    /// The Close frame, once one was received. Its reason is in the decoder for as long as that lives.
+    pub fn received_close(&self) -> Option<CloseFrame<'_>> {
+        self.machine.received_close()
     }
 
     /// The number of bytes decoded so far. After a violation, one more than the offset of the deciding byte; after a Close

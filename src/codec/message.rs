@@ -17,7 +17,7 @@ use crate::opcode::{MessageKind, Rsv};
 /// The payload of a received message is a part of the buffer that it was read into, and keeps all of that buffer in memory. A
 /// small message that is stored for long, while those beside it are dropped, is better [detached](Message::detach).
 ///
-/// The protocol has no further kind of frame, so a `match` over these can be complete.
+/// The protocol has these five kinds, and extensions can only transform messages, so a `match` over these can be complete.
 ///
 /// ```
 /// use wsframe::codec::Message;
@@ -32,7 +32,8 @@ pub enum Message {
     Text(Text),
     /// A binary message.
     Binary(Bytes),
-    /// A Ping, with at most 125 bytes: answer it with a Pong that has the same payload (RFC 6455 §5.5.2).
+    /// A Ping, with at most 125 bytes: answer it with a Pong that has the same payload, unless a Close was sent (RFC 6455
+    /// §5.5.2).
     Ping(Bytes),
     /// A Pong, with at most 125 bytes.
     Pong(Bytes),

@@ -35,8 +35,11 @@ use crate::keys::{KeySource, Masking, Unmasked};
 use crate::machine::Control;
 use crate::role::Role;
 
-/// One end of a connection: a decoder (`D`), an encoder, and what an endpoint must do by itself. See [the page of the
+/// One end of a connection: a decoder, an encoder, and what an endpoint must do by itself. See [the page of the
 /// module](crate::connection).
+///
+/// `D` is a [`Decoder`], an `Assembler` or a `codec::MessageDecoder`, and has to be named: `Connection::<Assembler, _>::server()`.
+/// `K` follows from the role: [`Unmasked`] for a server, a [`KeySource`] for a client.
 #[derive(Clone)]
 pub struct Connection<D, K> {
     decoder: D,
