@@ -1,20 +1,19 @@
 //! An echo server on tokio, with all connections on one thread.
 //!
-//! `cargo run --release --example framed --features tokio-util [-- ADDRESS]`; ADDRESS is 127.0.0.1:9001 if none is given.
+//! `cargo run --release --example framed --features tokio-util,handshake [-- ADDRESS]`; ADDRESS is 127.0.0.1:9001 if none is given.
 
 use core::error::Error;
 use core::time::Duration;
 use std::{env, io, process};
 
-use base64::prelude::{BASE64_STANDARD, Engine};
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use sha1::{Digest, Sha1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::codec::{Framed, FramedParts};
 use wsframe::codec::{CodecError, Message, MessageCodec};
+use wsframe::handshake::{HeadFinder, Refusal, RequestHead};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
@@ -35,10 +34,13 @@ async fn main() -> io::Result<()> {
 }
 
 /// One connection, from its opening handshake to its end.
-async fn serve(socket: TcpStream) -> Result<(), Box<dyn Error + Send + Sync>> {
+async fn serve(mut socket: TcpStream) -> Result<(), Box<dyn Error + Send + Sync>> {
     socket.set_nodelay(true)?;
+    let Some(received) = timeout(Duration::from_secs(10), open(&mut socket)).await?? else {
+        return Ok(finish(socket, 2).await?);
+    };
     let mut parts = FramedParts::new::<Message>(socket, MessageCodec::server());
-    parts.read_buf = timeout(Duration::from_secs(10), handshake(&mut parts.io)).await??;
+    parts.read_buf = received;
     let mut connection = Framed::from_parts(parts);
     let close = loop {
         // The answers to everything that one read brought are written together.
@@ -56,62 +58,56 @@ async fn serve(socket: TcpStream) -> Result<(), Box<dyn Error + Send + Sync>> {
             Some(Ok(Message::Close(close))) => break close.reply(),
             Some(Ok(message)) => connection.feed(message).await?,
             Some(Err(CodecError::Violation(error))) => break error.violation().close_frame().into(),
-            Some(Err(error)) => return Err(error.into()),
+            Some(Err(error)) => {
+                // What came before is answered all the same.
+                _ = SinkExt::<Message>::flush(&mut connection).await;
+                return Err(error.into());
+            }
             None => return Err(CodecError::ConnectionLost.into()),
         }
     };
     connection.send(Message::Close(close)).await?;
-    // Closing with unread input would reset the connection, and the peer could miss the Close: let the peer close first.
-    let mut socket = connection.into_inner();
-    socket.shutdown().await?;
-    _ = timeout(Duration::from_secs(5), copy(&mut socket, &mut sink())).await;
-    Ok(())
+    Ok(finish(connection.into_inner(), 5).await?)
 }
 
-/// Answers the opening handshake (RFC 6455 §4.2); returns what came after the request.
-async fn handshake(socket: &mut TcpStream) -> io::Result<BytesMut> {
-    let mut buffer = BytesMut::new();
-    let accept = loop {
-        let mut headers = [httparse::EMPTY_HEADER; 64];
-        let mut request = httparse::Request::new(&mut headers);
-        match request.parse(&buffer) {
-            Ok(httparse::Status::Complete(len)) => {
-                let accept = accept(&request);
-                buffer.advance(len);
-                break accept;
-            }
-            Ok(httparse::Status::Partial) if buffer.len() < 16 * 1024 => {}
-            _ => break None,
+/// Answers the opening handshake. Returns the bytes after the request, which are the first of the connection; `None` if the
+/// request was refused.
+async fn open(socket: &mut TcpStream) -> io::Result<Option<BytesMut>> {
+    let mut received = BytesMut::new();
+    let mut finder = HeadFinder::new();
+    let mut out = [0; 1024];
+    let refusal = loop {
+        match finder.find(&received) {
+            Ok(Some(head)) => match answer(&received[..head], &mut out) {
+                Ok(answer) => {
+                    socket.write_all(answer).await?;
+                    return Ok(Some(received.split_off(head)));
+                }
+                Err(refusal) => break refusal,
+            },
+            Ok(None) => {}
+            Err(refusal) => break refusal,
         }
-        if socket.read_buf(&mut buffer).await? == 0 {
+        if socket.read_buf(&mut received).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     };
-    let Some(accept) = accept else {
-        let refusal = "HTTP/1.1 400 Bad Request\r\nSec-WebSocket-Version: 13\r\nConnection: close\r\n\r\n";
-        socket.write_all(refusal.as_bytes()).await?;
-        return Err(io::Error::other("not a WebSocket opening handshake"));
-    };
-    let switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade";
-    socket.write_all(format!("{switch}\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").as_bytes()).await?;
-    Ok(buffer)
+    let len = refusal.write(&mut out, &[], refusal.remedy()).map_err(io::Error::other)?;
+    socket.write_all(&out[..len]).await?;
+    Ok(None)
 }
 
-/// The proof that the request was understood, if it asks for what we speak.
-fn accept(request: &httparse::Request) -> Option<String> {
-    let values = |name: &'static str| {
-        let of_name = request.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
-        of_name.flat_map(|header| header.value.split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
-    };
-    let has = |name, token: &str| values(name).any(|value| value.eq_ignore_ascii_case(token.as_bytes()));
-    let key = values("Sec-WebSocket-Key").next()?;
-    let valid = request.method == Some("GET")
-        && request.version == Some(1)
-        && values("Host").count() == 1
-        && has("Upgrade", "websocket")
-        && has("Connection", "Upgrade")
-        && has("Sec-WebSocket-Version", "13")
-        && BASE64_STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16);
-    let hash = Sha1::new().chain_update(key).chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    valid.then(|| BASE64_STANDARD.encode(hash.finalize()))
+/// The response that accepts this request.
+fn answer<'o>(head: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Refusal> {
+    let request = RequestHead::parse(head)?.check()?;
+    let len = request.answer().write(out, &[]).map_err(|_| Refusal::of_status(500))?;
+    Ok(&out[..len])
+}
+
+/// Closing with unread input would reset the connection, and the peer could miss what was written last: lets the peer close
+/// first, which has that many seconds.
+async fn finish(mut socket: TcpStream, seconds: u64) -> io::Result<()> {
+    socket.shutdown().await?;
+    _ = timeout(Duration::from_secs(seconds), copy(&mut socket, &mut sink())).await;
+    Ok(())
 }

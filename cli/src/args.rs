@@ -157,6 +157,7 @@ Examples:
   wsframe explain 1006                   a close code: meaning, cause, remedy, whether to reconnect
   wsframe explain 4321                   a code of the application's own
   wsframe explain MaskMissing            a rule: meaning, section, remedy, an example stream
+  wsframe explain NotUpgrade             a refusal of the opening handshake: status, remedy
   wsframe explain --json 1009")]
 pub(crate) struct ExplainArgs {
     /// Print JSON.

@@ -1,10 +1,11 @@
-//! `wsframe explain`: what a close code or a rule means, from the tables of the crate.
+//! `wsframe explain`: what a close code, a rule or a refusal means, from the tables of the crate.
 
 use std::io::{self, Write};
 
 use anstyle::AnsiColor;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
+use wsframe::handshake::Refusal;
 use wsframe::{CloseCode, CloseCodeError, Violation};
 
 use crate::args::ExplainArgs;
@@ -35,6 +36,7 @@ enum Answer {
     Code(Box<Code>),
     NoCode(NoCode),
     Rule(Rule),
+    Refused(Refused),
 }
 
 /// A range of codes that is shown as a whole in the list; any code of it that has no name of its own will do.
@@ -142,6 +144,34 @@ impl Rule {
     }
 }
 
+/// What is known of a refusal of the opening handshake.
+#[derive(Serialize)]
+struct Refused {
+    refusal: &'static str,
+    meaning: &'static str,
+    section: &'static str,
+    status: u16,
+    fields: Vec<[&'static str; 2]>,
+    remedy: &'static str,
+    /// A head that breaks the rule, if it is short enough to be shown.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    example: &'static str,
+}
+
+impl Refused {
+    fn new(refusal: Refusal) -> Refused {
+        Refused {
+            refusal: refusal.name(),
+            meaning: refusal.meaning(),
+            section: refusal.section(),
+            status: refusal.status(),
+            fields: refusal.fields().iter().map(|(name, value)| [*name, *value]).collect(),
+            remedy: refusal.remedy(),
+            example: refusal.example(),
+        }
+    }
+}
+
 /// What a word stands for: a number, or a name in any case, with or without separators.
 fn find(word: &str) -> Result<Answer, Failure> {
     let word = word.trim();
@@ -161,13 +191,18 @@ fn find(word: &str) -> Result<Answer, Failure> {
     if let Some(code) = CloseCode::NAMED.iter().find(|code| plain(code.name()) == wanted) {
         return Ok(Answer::Code(Box::new(Code::new(*code))));
     }
+    if let Some(refusal) = Refusal::ALL.iter().find(|refusal| plain(refusal.name()) == wanted) {
+        return Ok(Answer::Refused(Refused::new(*refusal)));
+    }
     let rules = Violation::ALL.iter().map(|violation| violation.name().to_owned());
+    let refusals = Refusal::ALL.iter().map(|refusal| refusal.name().to_owned());
     let codes = CloseCode::NAMED.iter().flat_map(|code| [code.name().to_owned(), code.get().to_string()]);
     let likeness = |name: &str| strsim::normalized_damerau_levenshtein(&plain(name), &wanted);
-    let nearest = rules.chain(codes).max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default();
+    let nearest =
+        rules.chain(codes).chain(refusals).max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default();
     let word = word.escape_debug();
     Err(Failure::Unusable(format!(
-        "no close code or rule is called '{word}'; did you mean '{nearest}'? 'wsframe explain' lists all"
+        "no close code, rule or refusal is called '{word}'; did you mean '{nearest}'? 'wsframe explain' lists all"
     )))
 }
 
@@ -222,6 +257,24 @@ impl Answer {
                 let mut text =
                     format!("{}\n", terminal.paint(AnsiColor::Green, format_args!("{} {}", code.code, code.name)));
                 text.push_str(&paragraph(terminal, "meaning", &code.meaning));
+                text
+            }
+            Answer::Refused(refused) => {
+                let fields: Vec<_> = refused.fields.iter().map(|[name, value]| format!("{name}: {value}")).collect();
+                let fields = fields.join(", ");
+                let mut text = format!("{}\n", terminal.paint(AnsiColor::Green, refused.refusal));
+                for (label, value) in [
+                    ("meaning", refused.meaning),
+                    ("section", refused.section),
+                    ("status", &refused.status.to_string()),
+                    ("fields", if fields.is_empty() { "none of its own" } else { &fields }),
+                    ("fix", refused.remedy),
+                ] {
+                    text.push_str(&paragraph(terminal, label, value));
+                }
+                for (i, line) in refused.example.lines().filter(|line| !line.is_empty()).enumerate() {
+                    text.push_str(&paragraph(terminal, if i == 0 { "example" } else { "" }, line));
+                }
                 text
             }
             Answer::Rule(rule) => {
@@ -282,7 +335,9 @@ fn list(codes: &[Code], terminal: &Terminal) -> String {
     let names: Vec<_> = Violation::ALL.iter().map(|violation| violation.name()).collect();
     let legend = "wire: whether it may stand in a Close frame. 'wsframe explain CODE' says more. The rules of the protocol, \
                   which 'wsframe explain RULE' explains:";
-    for paragraph in ["", legend, &names.join(", ")] {
+    let refusals: Vec<_> = Refusal::ALL.iter().map(|refusal| refusal.name()).collect();
+    let handshake = "The refusals of the opening handshake, which 'wsframe explain REFUSAL' explains:";
+    for paragraph in ["", legend, &names.join(", "), "", handshake, &refusals.join(", ")] {
         text.push_str(&textwrap::fill(paragraph, wrapping(width)));
         text.push('\n');
     }

@@ -58,21 +58,25 @@ impl<T: fmt::Display> fmt::Display for Painted<T> {
 pub(crate) fn quoted(text: &str, columns: usize) -> String {
     let mut out = String::from("\"");
     let mut used = 2;
+    // Where to cut if the text turns out to be too long: three dots must fit then.
+    let mut cut = out.len();
     let mut one = String::new();
-    for (i, char) in text.char_indices() {
+    for char in text.chars() {
         one.clear();
         // The letter before keeps a combining mark from being escaped as if it stood alone.
         one.push('a');
         one.push(char);
         let escaped = || one.escape_debug().skip(1);
-        let width: usize = escaped().map(|char| char.width().unwrap_or(0)).sum();
-        let is_last = i + char.len_utf8() == text.len();
-        if used + width + if is_last { 0 } else { 3 } > columns {
+        used += escaped().map(|char| char.width().unwrap_or(0)).sum::<usize>();
+        if used > columns {
+            out.truncate(cut);
             out.push_str("\"...");
             return out;
         }
-        used += width;
         out.extend(escaped());
+        if used + 3 <= columns {
+            cut = out.len();
+        }
     }
     out.push('"');
     out

@@ -151,6 +151,69 @@ fn a_head_of_64_kib_is_taken_and_a_longer_one_is_not() {
     unusable(&["decode"], b"GET / HTTP/1.1\r\nHost: x\r\n", &["before the end of the input"]);
     unusable(&["decode"], b"HTTP/1.1 400 Bad Request\r\n\r\n", &["400 Bad Request", "101"]);
     unusable(&["decode"], b"HTTP/1.0 101 Old\r\n\r\n", &["101"]);
+    unusable(&["decode"], b"HTTP/1.1 1012 No\r\n\r\n", &["1012", "only 101"]);
+    unusable(&["decode"], b"HTTP/1.1 1012\r\n\r\n", &["1012", "only 101"]);
+}
+
+/// What the program says if the input comes in these pieces, each of them in a read of its own.
+fn run_in_pieces(arguments: &[&str], pieces: &[&[u8]]) -> Output {
+    let mut child = start(arguments, Stdio::piped());
+    let mut stdin = child.stdin.take().unwrap();
+    for piece in pieces {
+        stdin.write_all(piece).unwrap();
+        wait_until_read(&stdin);
+    }
+    drop(stdin);
+    child.wait_with_output().unwrap()
+}
+
+/// Waits until the pipe is empty.
+fn wait_until_read(pipe: &std::process::ChildStdin) {
+    while rustix::io::ioctl_fionread(pipe).unwrap() != 0 {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn heads_and_comments_may_be_cut_between_two_reads() {
+    let head = b"GET /chat HTTP/1.1\r\nHost: example.org\r\n\r\n";
+    for cut in [1, 3, 4, 10, head.len() - 3, head.len() - 2, head.len() - 1, head.len()] {
+        let stream = [head, HELLO].concat();
+        let (first, second) = stream.split_at(cut);
+        let records = records(&run_in_pieces(&["decode", "--json"], &[first, second]));
+        assert_eq!(records[0], json!({"event": "head", "offset": 0, "length": head.len()}), "cut at {cut}");
+        assert_eq!((&records[1]["offset"], &records[1]["text"]), (&json!(head.len()), &json!("Hello")));
+    }
+    // The last byte of a head as long as may be comes alone.
+    let mut head = b"GET / HTTP/1.1\r\nX: ".to_vec();
+    head.resize(65_536 - 4, b'x');
+    head.extend(b"\r\n\r\n");
+    let (first, last) = head.split_at(65_535);
+    let records_of_long = records(&run_in_pieces(&["decode", "--json"], &[first, last, HELLO]));
+    assert_eq!((&records_of_long[0]["length"], &records_of_long[1]["offset"]), (&json!(65_536), &json!(65_536)));
+    // A comment, a byte, and a line.
+    for pieces in [
+        [&b"81 85 # not he"[..], b"x\n37fa213d7f9f4d5158"],
+        [b"81 8", b"5 37fa213d7f9f4d5158"],
+        [b"8185#\n", b"37fa213d7f9f4d5158"],
+    ] {
+        let output = run_in_pieces(&["decode", "--json", "--hex"], &pieces);
+        assert_eq!(records(&output)[0]["text"], "Hello", "{pieces:?}");
+    }
+}
+
+#[test]
+fn a_violation_is_written_while_the_input_is_still_open() {
+    let mut child = start(&["decode", "--json"], Stdio::piped());
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"\x81\x05Hello").unwrap();
+    let mut line = String::new();
+    let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut stdout, &mut line).unwrap();
+    let record: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&record["event"], &record["rule"]), (&json!("violation"), &json!("MaskMissing")));
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
 }
 
 #[test]
@@ -176,6 +239,15 @@ fn hex_that_is_not_hex_is_located_and_what_came_before_is_not_lost() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(records(&output)[0]["payload_hex"], "48656c6c6f");
     assert!(error_line(&output).contains("line 2, column 7"));
+    // Each line begins with its column 1, a comment or not, and a byte may be cut by the end of a line.
+    unusable(&["decode", "--hex"], b"8#x\n1 80 0000000g", &["line 2, column 13"]);
+    unusable(&["decode", "--hex", "--chunk", "1"], b"8#x\n1 80 0000000g", &["line 2, column 13"]);
+    unusable(&["decode", "--hex"], b"# a comment\n\n g", &["line 3, column 2"]);
+    // What was read before the failure is decoded with it, for whole chunks too.
+    for chunk in ["1", "11", "100"] {
+        let output = run(&["decode", "--json", "--hex", "--chunk", chunk], b"818537fa213d7f9f4d5158\n  82 8g");
+        assert_eq!((output.status.code(), &records(&output)[0]["text"]), (Some(2), &json!("Hello")), "{chunk}");
+    }
     unusable(&["decode", "--hex"], b"818", &["half a byte", "line 1, column 3"]);
     unusable(&["decode", "--hex"], "€".as_bytes(), &["line 1, column 1"]);
     unusable(&["decode", "--hex", "--chunk", "1"], b"81 x", &["line 1, column 4"]);
@@ -387,6 +459,19 @@ fn stats_count_what_is_there() {
     for line in ["messages    2 text, 1 binary", "frames      8; 1.67 a message, at most 3", "4-7        2 ####"] {
         assert!(text.contains(line), "{text}");
     }
+    // Sizes are counted in powers of two, and a head is no overhead of the frames.
+    let head = b"GET /chat HTTP/1.1\r\nHost: example.org\r\n\r\n";
+    let mut stream = head.to_vec();
+    for len in [1, 2, 3, 4, 7, 8] {
+        stream.extend([0x82, 0x80 | len, 0, 0, 0, 0]);
+        stream.extend(vec![0; len.into()]);
+    }
+    let output = run(&["decode", "--json", "--stats"], &stream);
+    let stats = self::records(&output).into_iter().nth_back(1).unwrap();
+    assert_eq!((&stats["payload_bytes"], &stats["overhead_bytes"]), (&json!(25), &json!(6 * 6)));
+    let sizes = [(1, 1, 1), (2, 3, 2), (4, 7, 2), (8, 15, 1)];
+    let sizes = sizes.map(|(from, to, messages)| json!({"from": from, "to": to, "messages": messages}));
+    assert_eq!(stats["sizes"], json!(sizes));
     // Nothing at all is counted too.
     assert_eq!(run(&["decode", "--stats"], b"").status.code(), Some(0));
 }
@@ -414,6 +499,34 @@ fn a_violation_is_shown_with_its_surroundings_however_the_stream_is_fed() {
     }
     for chunk in ["1", "2", "7", "30"] {
         assert_eq!(run(&["decode", "--chunk", chunk], &stream).stdout, whole.stdout, "--chunk {chunk}");
+    }
+    // The mark stands under the byte in the first row, and in the second.
+    for (message, rows) in [
+        (
+            2,
+            [
+                "  where       byte 8, which is 0xff: byte 0 of frame 2, which begins at byte 8",
+                "                       0 82 82 00 00 00 00 aa aa ff ff ff ff ff ff ff ff",
+                "                                                 ^^",
+                "                      16 ff ff ff ff ff ff ff ff",
+            ],
+        ),
+        (
+            11,
+            [
+                "  where       byte 17, which is 0xff: byte 0 of frame 2, which begins at byte 17",
+                "                       1 8b 00 00 00 00 aa aa aa aa aa aa aa aa aa aa aa",
+                "                      17 ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff",
+                "                         ^^",
+            ],
+        ),
+    ] {
+        let mut stream = vec![0x82, 0x80 | message, 0, 0, 0, 0];
+        stream.extend(vec![0xaa; message.into()]);
+        stream.extend([0xff; 30]);
+        let text = String::from_utf8(run(&["decode"], &stream).stdout).unwrap();
+        let shown: Vec<_> = text.lines().skip_while(|line| !line.starts_with("  where")).take(4).collect();
+        assert_eq!(shown, rows, "{text}");
     }
     // At the very end of the input there is nothing to wait for.
     let short = run(&["decode", "--chunk", "1"], &stream[..20]);
@@ -443,6 +556,56 @@ fn frames_are_shown_before_their_events_however_the_stream_is_fed() {
         .map(|record| record["event"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(events, ["frame", "message", "frame", "ping", "end"]);
+}
+
+#[test]
+fn the_header_of_a_refused_frame_is_not_shown() {
+    let events = |stream: &[u8]| -> Vec<Value> {
+        records(&run(&["decode", "--json", "--frames"], stream)).iter().map(|record| record["event"].clone()).collect()
+    };
+    // A continuation of nothing is refused at its first byte, before its header is complete.
+    assert_eq!(events(b"\x80\x80\0\0\0\0"), ["violation", "end"]);
+    assert_eq!(events(b"\x81\x80\0\0\0\0\x80\x80\0\0\0\0"), ["frame", "message", "violation", "end"]);
+}
+
+#[test]
+fn frames_show_their_reserved_bits() {
+    let head: &[u8] = b"GET / HTTP/1.1\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    for (first, rsv) in [(0xc2, 0b100), (0x82, 0)] {
+        let stream = [head, &[first, 0x81, 0, 0, 0, 0, b'x']].concat();
+        let records = records(&run(&["decode", "--json", "--frames"], &stream));
+        assert_eq!(records[1]["rsv"], rsv);
+    }
+}
+
+#[test]
+fn a_chunk_of_any_size_takes_no_more_memory_than_the_largest() {
+    let script =
+        format!("ulimit -v 262144; exec '{}' decode --json --chunk 1099511627776", env!("CARGO_BIN_EXE_wsframe"));
+    let mut child =
+        Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(HELLO).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &records(&output)[0]["text"]), (Some(0), &json!("Hello")));
+}
+
+#[test]
+fn texts_and_bytes_that_just_fit_are_not_cut() {
+    let shown = |opcode: u8, payload: &[u8]| {
+        let stream = [&[opcode, 0x80 | payload.len() as u8, 0, 0, 0, 0], payload].concat();
+        let text = String::from_utf8(run(&["decode"], &stream).stdout).unwrap();
+        text.lines().find(|line| line.contains("text") || line.contains("binary")).unwrap().to_owned()
+    };
+    let longest = |opcode: u8| {
+        let fits = |len: &usize| !shown(opcode, &vec![b'x'; *len]).contains("...");
+        let longest = (1..100).take_while(fits).last().unwrap();
+        // Not even one column is left, or half a byte.
+        assert!((99..=100).contains(&shown(opcode, &vec![b'x'; longest]).len()), "{opcode:x}");
+        let cut = shown(opcode, &vec![b'x'; longest + 1]);
+        assert!(cut.len() <= 100 && cut.len() >= 98, "{cut}");
+        longest
+    };
+    assert_eq!((longest(0x81), longest(0x82)), (55, 29));
 }
 
 #[test]

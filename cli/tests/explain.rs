@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
+use wsframe::handshake::{Refusal, RequestHead};
 use wsframe::{CloseCode, Violation};
 
 fn run(arguments: &[&str], input: &str) -> Output {
@@ -69,6 +70,29 @@ fn every_rule_is_explained_from_the_table() {
         for words in [violation.meaning(), violation.deciding_byte(), violation.remedy(), violation.reason()] {
             assert!(text.contains(words), "{violation:?}: {words}");
         }
+    }
+}
+
+#[test]
+fn every_refusal_is_explained_from_the_table() {
+    let list = unwrapped(&String::from_utf8(run(&["explain"], "").stdout).unwrap());
+    for refusal in Refusal::ALL {
+        let entry = json_of(refusal.name());
+        assert_eq!((&entry["refusal"], &entry["status"]), (&json!(refusal.name()), &json!(refusal.status())));
+        let text = unwrapped(&text_of(&refusal.name().to_lowercase()));
+        assert!(text.starts_with(&format!("{} meaning", refusal.name())), "{text}");
+        for words in [refusal.meaning(), refusal.remedy(), refusal.section(), &refusal.status().to_string()] {
+            assert!(text.contains(words), "{refusal:?}: {words}");
+        }
+        for (name, value) in refusal.fields() {
+            assert!(text.contains(&format!("{name}: {value}")), "{text}");
+        }
+        if let Some(example) = entry["example"].as_str() {
+            let checked = RequestHead::parse(example.as_bytes()).and_then(|head| head.check().map(drop));
+            assert_eq!(checked, Err(*refusal));
+            assert!(example.lines().all(|line| text.contains(line)), "{text}");
+        }
+        assert!(list.contains(refusal.name()));
     }
 }
 

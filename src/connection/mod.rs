@@ -169,6 +169,12 @@ impl<D: Receive, K: Masking> Connection<D, K> {
         &mut self.encoder
     }
 
+    /// The decoder and the encoder at once, so that what a decoder still holds can be sent: a gathered message of an `Assembler`,
+    /// the payload of a control frame. What [`Connection::encoder`] says holds for this encoder.
+    pub const fn parts_mut(&mut self) -> (&D, &mut Encoder<K>) {
+        (&self.decoder, &mut self.encoder)
+    }
+
     /// Begins the closing handshake: writes a Close to the front of `out` and returns its length in bytes. What still comes is
     /// decoded until the peer's Close.
     ///

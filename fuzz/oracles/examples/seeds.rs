@@ -138,4 +138,66 @@ fn main() {
     ] {
         write("cli", name, &[&[1, 0, 0, 0, 0, 16, 0][..], text].concat());
     }
+    // Changes to a request as `handshake` lists them: a field, one of seven changes, and what it needs.
+    let variant = |place: u64, of: u64| (((place << 32) / of + 1) as u32).to_le_bytes();
+    let change = |field: u8, place: u64, more: &[u8]| [&[1, field][..], &variant(place, 7), more].concat();
+    for (name, changes) in [
+        ("accepted", vec![]),
+        ("no-host", vec![change(0, 0, &[])]),
+        ("two-hosts", vec![change(0, 1, &[])]),
+        ("upgrade-list", vec![change(1, 3, &[6])]),
+        ("no-upgrade", vec![change(2, 3, &[8])]),
+        ("version-12", vec![change(3, 3, &[3])]),
+        ("two-versions", vec![change(3, 1, &[])]),
+        ("key-of-another-kind", vec![change(4, 5, &[3, 5])]),
+        ("empty-key", vec![change(4, 2, &[])]),
+        ("protocol-twice", vec![change(5, 1, &[])]),
+        ("empty-protocol", vec![change(5, 3, &[12])]),
+        ("open-quote", vec![change(6, 3, &[15])]),
+        ("two-extension-fields", vec![change(6, 1, &[])]),
+        ("two-origins", vec![change(7, 1, &[])]),
+        ("a-body", vec![change(8, 4, &[0])]),
+        ("spaces-and-other-case", vec![change(0, 6, &[5]), change(4, 6, &[6])]),
+    ] {
+        let input = [&[0, 0][..], &changes.concat(), &[0], &[9; 16], b"\x81\x80\0\0\0\0"].concat();
+        write("handshake", name, &input);
+    }
+    write("handshake", "post", &[&[1, 1, 0, 0][..], &[9; 16]].concat());
+    write("handshake", "http-1.0", &[&[0, 1, 0][..], &[9; 16]].concat());
+    for (name, bytes) in [
+        ("answer", &b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"[..]),
+        ("interim-answer", b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\n\r\n"),
+        ("lone-line-feed", b"GET / HTTP/1.1\nHost: x\n\n"),
+    ] {
+        write("handshake", name, &[&[0, 0, 0][..], &[9; 16], bytes].concat());
+    }
+    // Operations as `connection` lists them.
+    let act = |place: u64, more: &[u8]| [&[1][..], &variant(place, 8), more].concat();
+    let receive = |len: u8| act(0, &[len]);
+    let control = || act(1, &[20, 1]);
+    let close = || act(2, &[0xe8, 3, 200]);
+    let at = |time: u8| act(5, &[time, 0]);
+    for (name, operations) in [
+        ("closed-by-peer", vec![receive(30), control(), act(7, &[])]),
+        ("closed-by-us", vec![close(), receive(30), act(7, &[])]),
+        ("pings-without-room", vec![receive(11), act(1, &[1, 0]), receive(30), control()]),
+        ("data-then-close", vec![act(4, &[9]), receive(5), close(), act(4, &[9]), receive(30)]),
+        ("failed", vec![receive(6), act(3, &[]), receive(30), control(), act(7, &[])]),
+        ("keepalive", vec![at(1), act(6, &[]), control(), act(6, &[]), act(6, &[])]),
+        ("no-close-comes", vec![at(1), close(), act(6, &[]), act(6, &[])]),
+        ("lost", vec![receive(3), act(7, &[]), control()]),
+        ("byte-by-byte", vec![receive(1), receive(1), receive(1), receive(1), receive(9), control()]),
+        ("late", vec![receive(30), at(200), control(), at(100), act(6, &[])]),
+    ] {
+        for (server, stream) in [
+            (1, &b"\x89\x81\0\0\0\0p\x81\x82\0\0\0\0hi\x88\x82\0\0\0\0\x03\xe8"[..]),
+            (0, b"\x89\x01p\x01\x01h\x80\x01i\x88\x02\x03\xe8"),
+            (1, b"\x81\x02hi"),
+        ] {
+            let setup = [server, 0, 0, 0, 0, 5, 5, 5, 2];
+            let input = [&setup[..], &operations.concat(), &[0], stream].concat();
+            let end = ["client", "server", "violation"][if stream.len() == 4 { 2 } else { usize::from(server) }];
+            write("connection", &format!("{name}-{end}"), &input);
+        }
+    }
 }

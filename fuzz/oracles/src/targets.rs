@@ -3,9 +3,11 @@
 mod assembler;
 mod cli;
 mod codec;
+mod connection;
 mod decode;
 mod differential;
 mod earliest;
+mod handshake;
 mod header;
 mod mask;
 mod roundtrip;
@@ -32,6 +34,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "roundtrip", check: roundtrip::check },
     Target { name: "assembler", check: assembler::check },
     Target { name: "codec", check: codec::check },
+    Target { name: "connection", check: connection::check },
+    Target { name: "handshake", check: handshake::check },
     Target { name: "differential", check: differential::check },
     Target { name: "cli", check: cli::check },
 ];
