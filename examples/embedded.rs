@@ -26,6 +26,7 @@ pub trait Io {
 }
 
 /// The connection was lost, or the peer did not read in time.
+#[allow(clippy::exhaustive_structs, reason = "whoever implements `Io` makes it")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
 

@@ -141,7 +141,7 @@ enum Phase {
         received: Vec<u8>,
         until: Duration,
     },
-    Open(Connection<Assembler, Unmasked>),
+    Open(Box<Connection<Assembler, Unmasked>>),
     /// What there is is written, and then the end of the client awaited: after a refusal, and after an end without a Close.
     Ending {
         until: Duration,
@@ -244,7 +244,7 @@ impl Client {
                         // The bytes after the request are the first of the connection.
                         input = &mut input[head - before..];
                         echo(&mut connection, input, &mut self.out);
-                        self.phase = Phase::Open(connection);
+                        self.phase = Phase::Open(Box::new(connection));
                     }
                     Err(refusal) => {
                         self.out = vec![0; 1024];

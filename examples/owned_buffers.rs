@@ -107,7 +107,7 @@ enum Phase {
         finder: HeadFinder,
         received: Vec<u8>,
     },
-    Open(Connection<Assembler, Unmasked>),
+    Open(Box<Connection<Assembler, Unmasked>>),
     /// What there is is written, and then the end of the client awaited: after a refusal, and after an end without a Close.
     Ending {
         until: Duration,
@@ -225,7 +225,7 @@ impl Server {
                         connection.at(self.started.elapsed());
                         // The bytes after the request are the first of the connection.
                         echo(&mut connection, &mut input[head - before..], &mut self.filling);
-                        self.phase = Phase::Open(connection);
+                        self.phase = Phase::Open(Box::new(connection));
                     }
                     Err(refusal) => {
                         self.filling = vec![0; 1024];

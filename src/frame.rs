@@ -15,7 +15,7 @@ use crate::opcode::{MessageKind, Opcode, Rsv};
 /// | `&str`, `&String`, `&codec::Text` | a text message |
 /// | `&[u8]`, `&[u8; N]`, `&Vec<u8>`, `&Bytes` | a binary message |
 /// | `&`[`Chunk`] | the next fragment of the message that it belongs to |
-/// | `&`[`Message`](crate::Message), `&codec::Message` | the message in one frame; a control frame as it is |
+/// | `&`[`Message`], `&codec::Message` | the message in one frame; a control frame as it is |
 /// | `&`[`CloseFrame`], `&codec::OwnedCloseFrame` | a Close |
 ///
 /// ```

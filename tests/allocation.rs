@@ -1,9 +1,12 @@
 //! C7: the decoder and the encoder never allocate, nobody reserves on a header's word, and memory is what the documents say.
 
+use core::time::Duration;
+
 use bytes::{BufMut, BytesMut};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 use wsframe::codec::{Message, MessageCodec, MessageDecoder, PreparedFrame};
-use wsframe::{Assembler, CloseFrame, Config, Decoder, Encoder, Event, Frame, MessageEvent, Role};
+use wsframe::handshake::{self, HeadFinder, Refusal, RequestHead, ResponseFinder};
+use wsframe::{Assembler, CloseFrame, Config, Connection, Decoder, Encoder, Event, Frame, MessageEvent, Role};
 use wsframe_dev::alloc::{Counting, allocated, measure};
 use wsframe_dev::frame;
 
@@ -43,6 +46,42 @@ fn read(decoder: &mut MessageDecoder, stream: &[u8], size: usize, mut on: impl F
         decoder.for_each(&mut on).unwrap();
     }
     reads
+}
+
+#[test]
+fn a_connection_and_the_handshake_never_allocate() {
+    let request = b"GET / HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: a, b\r\n\
+        Sec-WebSocket-Extensions: x; y=\"z\"\r\n\r\n";
+    let mut stream = stream(20_000);
+    let mut out = [0; 1024];
+    let mut written = 0;
+    let counted = allocated(|| {
+        let client = handshake::Client::new([7; 16], "example.com", "/").with_protocols(&["a"]);
+        written += client.write(&mut out).unwrap();
+        let head = HeadFinder::new().find(request).unwrap().unwrap();
+        let checked = RequestHead::parse(&request[..head]).unwrap().check().unwrap();
+        assert_eq!((checked.protocols().count(), checked.extensions().count()), (2, 1));
+        let len = checked.answer().with_protocol("b").unwrap().write(&mut out, &[("X", "y")]).unwrap();
+        // Another client's key and protocol.
+        assert!(client.read(&mut ResponseFinder::new(), &out[..len]).is_err());
+        for refusal in Refusal::ALL {
+            written += refusal.write(&mut out, &[], refusal.remedy()).unwrap();
+        }
+
+        let mut connection = Connection::<Decoder, _>::server();
+        for (i, mut input) in stream.chunks_mut(100).enumerate() {
+            connection.at(Duration::from_secs(i as u64));
+            while connection.decode(&mut input).unwrap().is_some() {
+                written += connection.write_control(&mut out[..]);
+            }
+            _ = connection.deadline();
+        }
+        written += connection.write_control(&mut out[..]);
+        assert!(connection.outcome().unwrap().is_clean());
+    });
+    assert_eq!((counted.calls, counted.peak), (0, 0));
+    assert!(written > 0);
 }
 
 #[test]

@@ -7,17 +7,31 @@ use std::process::{Command, ExitCode};
 
 #[cfg(feature = "bytes")]
 use wsframe::codec::{BufMut, MessageDecoder};
+#[cfg(feature = "handshake")]
+use wsframe::handshake::{HeadFinder, RequestHead};
 use wsframe::{Assembler, Decoder, Role};
 
 /// What is decoded, by name: payload bytes to a stream of about that size.
 type Case = (&'static str, fn(usize) -> Vec<u8>);
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
     ("one text message", |n| frame(0x81, &"aé€𝄞".as_bytes().repeat(n / 10))),
     ("one binary message", |n| frame(0x82, &vec![0xaa; n])),
     ("one text message that is broken at its end", |n| frame(0x81, &[&vec![b'a'; n][..], b"\xff"].concat())),
     ("empty fragments", |n| [frame(0x01, b""), frame(0x00, b"").repeat(n / 6)].concat()),
     ("small fragments", |n| [frame(0x01, b""), frame(0x00, b"abcd").repeat(n / 10)].concat()),
+    ("a request with long fields", |n| {
+        let list = |element: &str| vec![element; n / 4 / (element.len() + 2)].join(", ");
+        format!(
+            "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nConnection: {}, upgrade\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: {}\r\nCookie: {}\r\nX: {}\r\n\r\n",
+            list("keep-alive"),
+            list("x; a=b; c=\"d\""),
+            list("a=b"),
+            list("c"),
+        )
+        .into_bytes()
+    }),
     ("small messages and pings", |n| [frame(0x81, b"hello"), frame(0x89, b"ping")].concat().repeat(n / 21)),
 ];
 
@@ -47,6 +61,15 @@ const CODECS: &[Codec] = &[
         for piece in stream.chunks(size) {
             decoder.put_slice(piece);
             _ = decoder.for_each(|message| _ = black_box(message));
+        }
+    }),
+    #[cfg(feature = "handshake")]
+    ("opening handshake", |stream, size| {
+        let mut finder = HeadFinder::with_max_head(1 << 20);
+        for len in (size.min(stream.len())..=stream.len()).step_by(size.min(stream.len())) {
+            if let Ok(Some(head)) = finder.find(&stream[..len]) {
+                _ = black_box(RequestHead::parse(&stream[..head]).and_then(|head| head.check().map(drop)));
+            }
         }
     }),
     #[cfg(feature = "tokio-util")]
@@ -88,7 +111,7 @@ fn main() -> ExitCode {
         return if env::var_os("CI").is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
     for (case, (name, _)) in CASES.iter().enumerate() {
-        for (piece, size) in [(1, 4000), (100, 100_000), (usize::MAX, 100_000)] {
+        for (piece, size) in [(1, 16_000), (100, 100_000), (usize::MAX, 100_000)] {
             for (codec, (how, _)) in CODECS.iter().enumerate() {
                 let [once, twice] = [1, 2].map(|times| instructions([case, times * size, piece, codec]));
                 let pieces = if piece == usize::MAX { "whole".to_owned() } else { format!("in pieces of {piece}") };

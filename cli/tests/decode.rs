@@ -55,6 +55,7 @@ fn tests_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests")
 }
 
+const HELLO_HEX: &str = "48656c6c6f";
 const HELLO: &[u8] = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
 
 #[test]
@@ -182,7 +183,7 @@ fn heads_and_comments_may_be_cut_between_two_reads() {
         let (first, second) = stream.split_at(cut);
         let records = records(&run_in_pieces(&["decode", "--json"], &[first, second]));
         assert_eq!(records[0], json!({"event": "head", "offset": 0, "length": head.len()}), "cut at {cut}");
-        assert_eq!((&records[1]["offset"], &records[1]["text"]), (&json!(head.len()), &json!("Hello")));
+        assert_eq!((&records[1]["offset"], &records[1]["payload_hex"]), (&json!(head.len()), &json!(HELLO_HEX)));
     }
     // The last byte of a head as long as may be comes alone.
     let mut head = b"GET / HTTP/1.1\r\nX: ".to_vec();
@@ -198,7 +199,7 @@ fn heads_and_comments_may_be_cut_between_two_reads() {
         [b"8185#\n", b"37fa213d7f9f4d5158"],
     ] {
         let output = run_in_pieces(&["decode", "--json", "--hex"], &pieces);
-        assert_eq!(records(&output)[0]["text"], "Hello", "{pieces:?}");
+        assert_eq!(records(&output)[0]["payload_hex"], HELLO_HEX, "{pieces:?}");
     }
 }
 
@@ -246,7 +247,11 @@ fn hex_that_is_not_hex_is_located_and_what_came_before_is_not_lost() {
     // What was read before the failure is decoded with it, for whole chunks too.
     for chunk in ["1", "11", "100"] {
         let output = run(&["decode", "--json", "--hex", "--chunk", chunk], b"818537fa213d7f9f4d5158\n  82 8g");
-        assert_eq!((output.status.code(), &records(&output)[0]["text"]), (Some(2), &json!("Hello")), "{chunk}");
+        assert_eq!(
+            (output.status.code(), &records(&output)[0]["payload_hex"]),
+            (Some(2), &json!(HELLO_HEX)),
+            "{chunk}"
+        );
     }
     unusable(&["decode", "--hex"], b"818", &["half a byte", "line 1, column 3"]);
     unusable(&["decode", "--hex"], "€".as_bytes(), &["line 1, column 1"]);
@@ -586,7 +591,7 @@ fn a_chunk_of_any_size_takes_no_more_memory_than_the_largest() {
         Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(HELLO).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), &records(&output)[0]["text"]), (Some(0), &json!("Hello")));
+    assert_eq!((output.status.code(), &records(&output)[0]["payload_hex"]), (Some(0), &json!(HELLO_HEX)));
 }
 
 #[test]
@@ -596,16 +601,15 @@ fn texts_and_bytes_that_just_fit_are_not_cut() {
         let text = String::from_utf8(run(&["decode"], &stream).stdout).unwrap();
         text.lines().find(|line| line.contains("text") || line.contains("binary")).unwrap().to_owned()
     };
-    let longest = |opcode: u8| {
-        let fits = |len: &usize| !shown(opcode, &vec![b'x'; *len]).contains("...");
-        let longest = (1..100).take_while(fits).last().unwrap();
-        // Not even one column is left, or half a byte.
-        assert!((99..=100).contains(&shown(opcode, &vec![b'x'; longest]).len()), "{opcode:x}");
-        let cut = shown(opcode, &vec![b'x'; longest + 1]);
-        assert!(cut.len() <= 100 && cut.len() >= 98, "{cut}");
-        longest
-    };
-    assert_eq!((longest(0x81), longest(0x82)), (55, 29));
+    for (opcode, longest) in [(0x81, 57), (0x82, 29)] {
+        for len in 1..=longest {
+            assert!(!shown(opcode, &vec![b'x'; len]).contains("..."), "{opcode:x}: {len}");
+        }
+        for len in longest + 1..100 {
+            let line = shown(opcode, &vec![b'x'; len]);
+            assert!(line.ends_with("...") && (98..=100).contains(&line.len()), "{line}");
+        }
+    }
 }
 
 #[test]

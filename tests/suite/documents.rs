@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use wsframe::codec::{MessageCodec, MessageDecoder};
-use wsframe::{Assembler, Config, Decoder, Role, Unmasked};
+use wsframe::{Assembler, Config, Connection, Decoder, Role, Unmasked};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -42,7 +42,7 @@ fn the_number_of_vectors_is_right() {
     let page = read("tests/vectors/README.md");
     assert!(page.contains(&format!("The {} streams", vectors.len())), "there are {} vectors", vectors.len());
     assert!(page.contains(&format!("the {without_limits} streams that need no limits")));
-    assert!(read("README.md").contains(&format!("| {without_limits} test vectors:")));
+    assert!(read("README.md").contains(&format!("| {without_limits} test vectors |")));
 }
 
 /// What an idle connection holds, on 64-bit targets.
@@ -61,6 +61,10 @@ fn the_sizes_on_the_crate_page_are_right() {
     for (cell, size) in cells.iter().zip(sizes) {
         assert!(cell.starts_with(&format!("{size} bytes")), "{cell}: it is {size}");
     }
+    assert!(page.contains("and has 256 bytes more"));
+    assert_eq!(size_of::<Connection<Decoder, Unmasked>>(), size_of::<Decoder>() + 256);
+    assert_eq!(size_of::<Connection<Assembler, Unmasked>>(), size_of::<Assembler>() + 256);
+    assert_eq!(size_of::<Connection<MessageDecoder, Unmasked>>(), size_of::<MessageDecoder>() + 256);
 }
 
 /// The defaults that the documentation of `Config` states.

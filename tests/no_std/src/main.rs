@@ -16,9 +16,8 @@ use core::time::Duration;
 
 use wsframe::handshake::{Client, Fields, HeadFinder, Request, check, check_connect};
 use wsframe::{
-    Assembler, CloseCode, CloseFrame, Config, Connection, DecodeError, Decoder, Encoder, EncoderConfig, Event, Frame, Header,
-    Inspector, Mask, Masking, MessageEvent, MessageKind, Role, Transport,
-    Rsv, Utf8Validator,
+    Assembler, CloseCode, CloseFrame, Config, Connection, DecodeError, Decoder, Encoder, EncoderConfig, Event, Frame,
+    Header, Inspector, Mask, Masking, MessageEvent, MessageKind, Role, Rsv, Transport, Utf8Validator,
 };
 
 unsafe extern "C" {
@@ -49,7 +48,8 @@ fn run() {
         let keys = || host::random_key();
         connection(Decoder::new(Role::Client), Encoder::client(keys), copied(bytes, &mut copy));
         let sending = EncoderConfig::new().with_allowed_rsv(Rsv::RSV1 | Rsv::RSV3).with_max_fragments(9);
-        let server = Config::SERVER.with_max_message_len(1 << 20).with_max_fragments(3).with_allowed_rsv(Rsv::RSV1 | Rsv::RSV3);
+        let server =
+            Config::SERVER.with_max_message_len(1 << 20).with_max_fragments(3).with_allowed_rsv(Rsv::RSV1 | Rsv::RSV3);
         connection(Decoder::with_config(Role::Server, server), Encoder::server_with_config(sending), bytes);
     }
 }

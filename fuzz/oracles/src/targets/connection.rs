@@ -158,7 +158,7 @@ fn run<K: Masking>(input: &Input<'_>, connection: Connection<Assembler, K>) {
     }
 
     // Both its events and its violation are those of a decoder alone.
-    let (expected, _) = assemble(&input.setup, [&input.stream[..received]].into_iter());
+    let (expected, _) = assemble(&input.setup, [&input.stream[..received]]);
     if is_stopped {
         assert!(events <= expected.len());
     } else {
