@@ -289,7 +289,9 @@ impl<D: Receive, K: Masking> Connection<D, K> {
             return None;
         }
         let code_of = |code: Option<CloseCode>| code.unwrap_or(CloseCode::NO_STATUS_RECEIVED);
-        let close = self.decoder.received_close();
+        // A Close that is decoded after the end counts no more.
+        let has_close = matches!(self.conduct.why, Why::ClosedByUs | Why::ClosedByPeer);
+        let close = self.decoder.received_close().filter(|_| has_close);
         let received = close.map(|close| code_of(close.code()));
         let sent = self.encoder.sent_close().map(code_of);
         let by_close = (received.unwrap_or(CloseCode::ABNORMAL_CLOSURE), close.map_or("", |close| close.reason()));
@@ -305,14 +307,13 @@ impl<D: Receive, K: Masking> Connection<D, K> {
             (Why::Stalled, ..) => (Cause::Stalled, by_close),
             _ => (Cause::Lost, by_close),
         };
-        let is_close = matches!(cause, Cause::ClosedByUs | Cause::ClosedByPeer);
-        let unfinished = if is_close || self.decoder.error().is_some() || cause == Cause::Failed {
+        let unfinished = if has_close || matches!(cause, Cause::Violation(_) | Cause::Failed) {
             // Nothing has come since.
             self.decoder.is_unfinished()
         } else {
             self.conduct.unfinished
         };
-        Some(Outcome { cause, code, reason, sent, received, clean: is_close && sent.is_some(), unfinished })
+        Some(Outcome { cause, code, reason, sent, received, clean: has_close && sent.is_some(), unfinished })
     }
 
     /// How long the peer took to answer the last Ping of the keepalive, as far as the times that were told show it.

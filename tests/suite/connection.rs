@@ -597,6 +597,20 @@ fn without_a_time_nothing_times_out_and_without_pings_an_idle_connection_stays()
 
 /// A Close that goes through the encoder by hand is a Close.
 #[test]
+fn what_is_decoded_after_the_end_does_not_change_the_outcome() {
+    for late in [(0x88, &b"\x03\xe8"[..]), (0x83, b""), (0x01, b"begun")] {
+        for mut end in ends() {
+            end.end();
+            let outcome = format!("{:?}", end.outcome());
+            let late = incoming(&*end, late.0, late.1);
+            end.receive(&late);
+            assert_eq!(format!("{:?}", end.outcome()), outcome);
+            assert_eq!(end.outcome().unwrap().code(), CloseCode::ABNORMAL_CLOSURE);
+        }
+    }
+}
+
+#[test]
 fn a_close_sent_by_hand_counts() {
     for mut end in ends() {
         end.at(0);
