@@ -37,7 +37,7 @@ async fn main() -> io::Result<()> {
 async fn serve(mut socket: TcpStream) -> Result<(), Box<dyn Error + Send + Sync>> {
     socket.set_nodelay(true)?;
     let Some(received) = timeout(Duration::from_secs(10), open(&mut socket)).await?? else {
-        return Ok(finish(socket, 2).await?);
+        return Ok(finish(socket).await?);
     };
     let mut parts = FramedParts::new::<Message>(socket, MessageCodec::server());
     parts.read_buf = received;
@@ -67,7 +67,7 @@ async fn serve(mut socket: TcpStream) -> Result<(), Box<dyn Error + Send + Sync>
         }
     };
     connection.send(Message::Close(close)).await?;
-    Ok(finish(connection.into_inner(), 5).await?)
+    Ok(finish(connection.into_inner()).await?)
 }
 
 /// Answers the opening handshake. Returns the bytes after the request, which are the first of the connection; `None` if the
@@ -105,9 +105,9 @@ fn answer<'o>(head: &[u8], out: &'o mut [u8]) -> Result<&'o [u8], Refusal> {
 }
 
 /// Closing with unread input would reset the connection, and the peer could miss what was written last: lets the peer close
-/// first, which has that many seconds.
-async fn finish(mut socket: TcpStream, seconds: u64) -> io::Result<()> {
+/// first, which has two seconds.
+async fn finish(mut socket: TcpStream) -> io::Result<()> {
     socket.shutdown().await?;
-    _ = timeout(Duration::from_secs(seconds), copy(&mut socket, &mut sink())).await;
+    _ = timeout(Duration::from_secs(2), copy(&mut socket, &mut sink())).await;
     Ok(())
 }
