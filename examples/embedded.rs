@@ -1,8 +1,8 @@
 //! An echo server for a device: `no_std`, no allocation, two static buffers, and a loop as embassy's tasks have it, over a
 //! trait of four functions. It is a library, because a device has its own entry point.
 //!
-//! `cargo build --release --example embedded --no-default-features --features handshake --target thumbv7em-none-eabihf`, or any
-//! other target.
+//! `cargo build --example embedded --no-default-features --features handshake` compiles it for the host. For a device, take the
+//! file into a crate for the device: what the tests of this one depend on needs `std`.
 
 #![no_std]
 
