@@ -1,10 +1,13 @@
 //! `wsframe decode`, run as a process.
 
+use core::time::Duration;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::mpsc;
 use std::thread;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -154,6 +157,8 @@ fn a_head_of_64_kib_is_taken_and_a_longer_one_is_not() {
     unusable(&["decode"], b"HTTP/1.0 101 Old\r\n\r\n", &["101"]);
     unusable(&["decode"], b"HTTP/1.1 1012 No\r\n\r\n", &["1012", "only 101"]);
     unusable(&["decode"], b"HTTP/1.1 1012\r\n\r\n", &["1012", "only 101"]);
+    // The words after the number are optional.
+    assert_eq!(records(&run(&["decode", "--json"], b"HTTP/1.1 101\r\n\r\n"))[0]["event"], "head");
 }
 
 /// What the program says if the input comes in these pieces, each of them in a read of its own.
@@ -168,9 +173,14 @@ fn run_in_pieces(arguments: &[&str], pieces: &[&[u8]]) -> Output {
     child.wait_with_output().unwrap()
 }
 
+/// Longer than the program ever takes for a few bytes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Waits until the pipe is empty.
-fn wait_until_read(pipe: &std::process::ChildStdin) {
+fn wait_until_read(pipe: &ChildStdin) {
+    let started = Instant::now();
     while rustix::io::ioctl_fionread(pipe).unwrap() != 0 {
+        assert!(started.elapsed() < PATIENCE, "the program reads no more");
         thread::yield_now();
     }
 }
@@ -208,13 +218,15 @@ fn a_violation_is_written_while_the_input_is_still_open() {
     let mut child = start(&["decode", "--json"], Stdio::piped());
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"\x81\x05Hello").unwrap();
-    let mut line = String::new();
-    let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
-    std::io::BufRead::read_line(&mut stdout, &mut line).unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (sender, receiver) = mpsc::channel();
+    let reader = thread::spawn(move || lines.for_each(|line| sender.send(line.unwrap()).unwrap()));
+    let line = receiver.recv_timeout(PATIENCE).expect("a violation before the end of the input");
     let record: Value = serde_json::from_str(&line).unwrap();
     assert_eq!((&record["event"], &record["rule"]), (&json!("violation"), &json!("MaskMissing")));
     drop(stdin);
     assert_eq!(child.wait().unwrap().code(), Some(1));
+    reader.join().unwrap();
 }
 
 #[test]
@@ -232,6 +244,9 @@ fn hex_allows_white_space_and_comments() {
     let output = run(&["decode", "--json", "--hex"], text);
     assert_eq!(records(&output)[0]["payload_hex"], "48656c6c6f");
     assert_eq!(output.status.code(), Some(0));
+    // The two digits of a byte may stand on two lines, with a comment between them.
+    let output = run(&["decode", "--json", "--hex"], b"8#x\n1 80 00000000");
+    assert_eq!((&records(&output)[0]["kind"], output.status.code()), (&json!("text"), Some(0)));
 }
 
 #[test]
@@ -364,6 +379,29 @@ fn memory_is_bounded_by_the_longest_message() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(reader.join().unwrap().lines().count(), 1 + 1024 + 1);
     assert!(peak < 16 * 1024, "{peak} KiB");
+}
+
+#[test]
+fn the_limit_of_frames_is_the_limit_of_messages_if_none_is_given() {
+    // One byte more than a server takes by default.
+    let len = 16 * 1024 * 1024 + 1;
+    let large = [&b"\x82\xff"[..], &u64::to_be_bytes(len), &[0; 4], &vec![0; len as usize]].concat();
+    let large_limit = &*len.to_string();
+    let fragments = b"\x02\x83\0\0\0\0abc\x80\x83\0\0\0\0def";
+    for (arguments, stream, expected) in [
+        (&[][..], &large[..], "FrameTooLong"),
+        (&["--max-message", large_limit], &large, "FrameTooLong"),
+        (&["--max-frame", large_limit], &large, "binary"),
+        (&["--max-frame", "5"], fragments, "MessageTooLong"),
+        (&["--max-frame", "6"], fragments, "binary"),
+        (&["--max-frame", "6", "--max-message", "5"], fragments, "MessageTooLong"),
+        (&["--max-frame", "5", "--max-message", "6"], fragments, "binary"),
+    ] {
+        let output = run(&[&["decode"], arguments].concat(), stream);
+        let text = str::from_utf8(&output.stdout).unwrap();
+        assert!(text.lines().nth(1).unwrap().contains(expected), "{arguments:?}: {text}");
+        assert_eq!(output.status.code(), Some((expected != "binary").into()), "{arguments:?}");
+    }
 }
 
 #[test]
