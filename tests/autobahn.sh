@@ -11,7 +11,7 @@ if [ ! -e "$out/kosoku" ]; then
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target "$out/kosoku" kosoku==0.1.0
 fi
 
-cargo build --release --example framed --features tokio-util
+cargo build --release --example framed --features tokio-util,handshake
 target/release/examples/framed 127.0.0.1:0 >"$out/address" &
 trap 'kill $!' EXIT
 until [ -s "$out/address" ]; do
