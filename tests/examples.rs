@@ -269,7 +269,6 @@ fn connections_end_as_the_closing_handshake_says() {
             let mut stream = server.raw();
             stream.write_all(&[close, b"\x81\x82\0\0\0\0hi\x89\x80\0\0\0\0"].concat()).unwrap();
             let received = read_to_end(&mut stream);
-            // A server that answers by pieces has sent the beginning of the fragmented message.
             assert!(received.ends_with(answer), "{name}: {received:x?}");
             assert_eq!(received, answer, "{name}");
         }

@@ -360,11 +360,8 @@ impl<D: Receive, K: Masking> Connection<D, K> {
         reply.or(self.conduct.failure()).or(violation).unwrap_or(CloseFrame::EMPTY)
     }
 
-    /// Notices a Close that was sent through the encoder.
     fn note_sent(&mut self) {
-        if self.encoder.sent_close().is_some() {
-            self.conduct.closed_by_us();
-        }
+        note_sent(&self.encoder, &mut self.conduct);
     }
 
     /// Notices that the connection has ended since it was in this phase.
@@ -376,11 +373,16 @@ impl<D: Receive, K: Masking> Connection<D, K> {
     }
 }
 
-/// Notices a control frame.
-fn note<K>(encoder: &mut Encoder<K>, conduct: &mut Conduct, control: &Control<'_>) {
+/// Notices a Close that was sent through the encoder.
+fn note_sent<K>(encoder: &Encoder<K>, conduct: &mut Conduct) {
     if encoder.sent_close().is_some() {
         conduct.closed_by_us();
     }
+}
+
+/// Notices a control frame.
+fn note<K>(encoder: &mut Encoder<K>, conduct: &mut Conduct, control: &Control<'_>) {
+    note_sent(encoder, conduct);
     conduct.received(control);
     if matches!(control, Control::Close(_)) {
         encoder.lock();
@@ -390,9 +392,7 @@ fn note<K>(encoder: &mut Encoder<K>, conduct: &mut Conduct, control: &Control<'_
 /// Notices the violation of a decoder.
 #[cold]
 fn note_error<K>(encoder: &mut Encoder<K>, conduct: &mut Conduct, error: DecodeError) -> DecodeError {
-    if encoder.sent_close().is_some() {
-        conduct.closed_by_us();
-    }
+    note_sent(encoder, conduct);
     conduct.fails(Why::Violation);
     encoder.lock();
     error
