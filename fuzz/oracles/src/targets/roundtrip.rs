@@ -87,15 +87,17 @@ fn run<K: Masking>(mut encoder: Encoder<K>, input: &Input<'_>) {
     let mut stream = Vec::new();
     let mut out = vec![0x55; 70_000];
     let mut room = out.len();
-    // The open message: whether it is text. Behind a header alone, its bytes are the caller's to check.
-    let (mut open, mut callers, mut closed) = (None::<bool>, false, false);
+    // The open message: whether it is text, and its bits. After a header alone, its bytes are the caller's to check.
+    let (mut open, mut open_rsv, mut callers, mut closed) = (None::<bool>, 0, false, false);
     for (i, op) in input.ops.iter().enumerate().take(40) {
         let bytes: Vec<u8> = input.bytes.iter().copied().cycle().skip(i).take(1 << 16).collect();
         let payload = |len: usize| &bytes[..len.min(bytes.len())];
         let text = |len: usize| String::from_utf8_lossy(payload(len)).into_owned();
         let data = |is_text: bool, rsv: u8, fin: bool| {
             let opcode = if open.is_some() { 0 } else { 2 - u8::from(is_text) };
-            u8::from(fin) << 7 | rsv & 0x70 | opcode
+            // A fragment that names the bits of its message again is sent without them.
+            let repeated = open.is_some() && rsv & 0x70 & !open_rsv == 0;
+            u8::from(fin) << 7 | if repeated { 0 } else { rsv & 0x70 } | opcode
         };
         let kind = |is_text: bool| if is_text { MessageKind::Text } else { MessageKind::Binary };
         // A message goes on as what it began as; that anything else is refused has its own test.
@@ -166,6 +168,9 @@ fn run<K: Masking>(mut encoder: Encoder<K>, input: &Input<'_>) {
                 match first & 0x0f {
                     8 => closed = true,
                     opcode @ 0..3 => {
+                        if open.is_none() {
+                            open_rsv = first & 0x70;
+                        }
                         open = (first & 0x80 == 0).then_some(open.unwrap_or(opcode == 1));
                         callers = open.is_some() && (callers || header_alone);
                     }
