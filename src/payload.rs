@@ -4,7 +4,7 @@
 use alloc::{collections::TryReserveError, vec::Vec};
 use core::slice;
 
-use crate::kernels::{self, xor};
+use crate::kernels::{text, xor};
 use crate::mask::MaskKey;
 use crate::utf8::Utf8Validator;
 
@@ -144,7 +144,7 @@ unsafe fn xor_text(
                 xor::xor_raw(from, to, block_len, key);
                 None
             } else {
-                kernels::xor_text(from, to, block_len, key)
+                text::xor_text(from, to, block_len, key)
             };
             (slice::from_raw_parts(to, block_len), seen)
         };

@@ -6,7 +6,7 @@
 
 use core::fmt;
 
-use crate::kernels::utf8::{open_len, see};
+use crate::kernels::text::{open_len, see};
 
 /// Validates UTF-8 that comes in pieces, cut anywhere.
 ///

@@ -1,12 +1,13 @@
 //! XOR with a key of four bytes, at any phase.
 //!
-//! One loop body serves payloads that are unmasked in place and payloads that are copied, on every architecture. It is
-//! compiled once more for AVX2. While the bytes are in registers, it also finds out whether all of them are ASCII.
+//! One loop body serves payloads that are unmasked in place and payloads that are copied, with the registers of every
+//! architecture. While the bytes are in registers, it also finds out whether all of them are ASCII.
 
 #[cfg(feature = "alloc")]
 use core::mem::MaybeUninit;
 
 use super::cpu::{Path, path};
+use super::vector::{Word, Word16};
 
 /// The key, rotated so that its first byte belongs to the byte `by` bytes further on.
 #[inline]
@@ -75,76 +76,73 @@ pub(crate) unsafe fn xor_raw(from: *const u8, to: *mut u8, len: usize, key: [u8;
 }
 
 /// # Safety
-/// As [`xor_raw`].
+/// As [`xor_raw`]; `len` must be more than [`SHORT`].
 #[inline(never)]
 #[allow(unsafe_code, reason = "pointers that may be the same")]
 unsafe fn xor_long(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
-    match path() {
-        // SAFETY: as the caller's; the machine has AVX2, as everything has that has AVX-512.
-        #[cfg(target_arch = "x86_64")]
-        Path::Avx2 | Path::Avx512 => unsafe { xor_avx2(from, to, len, key) },
-        // SAFETY: as the caller's.
-        _ => unsafe { xor_baseline(from, to, len, key) },
+    // SAFETY: as the caller's; `path` found the instruction set.
+    unsafe {
+        match path() {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 | Path::Avx512 => xor_avx2(from, to, len, key),
+            path if path > Path::Portable => xor_blocks::<Word16, 8>(from, to, len, key),
+            _ => xor_blocks::<u64, 16>(from, to, len, key),
+        }
     }
 }
 
 /// # Safety
-/// As [`xor_raw`]; the machine must have AVX2.
+/// As [`xor_long`]; the machine must have AVX2.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 #[allow(unsafe_code, reason = "compiled for an instruction set")]
 unsafe fn xor_avx2(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
     // SAFETY: as the caller's.
-    unsafe { xor_blocks(from, to, len, key) }
+    unsafe { xor_blocks::<core::arch::x86_64::__m256i, 4>(from, to, len, key) }
 }
 
-/// # Safety
-/// As [`xor_raw`].
-#[allow(unsafe_code, reason = "pointers that may be the same")]
-unsafe fn xor_baseline(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
-    // SAFETY: as the caller's.
-    unsafe { xor_blocks(from, to, len, key) }
-}
-
-/// From this length on, in bytes, the destination is aligned.
-const LONG: usize = 256;
-
-/// Any length, 128 bytes a step; vectorised for whatever the caller is compiled for.
+/// `GROUP` words a step.
 ///
 /// # Safety
-/// As [`xor_raw`].
+/// As [`xor_long`]; the machine must have the instruction set of `W`.
 #[inline(always)]
 #[allow(unsafe_code, reason = "pointers that may be the same")]
-unsafe fn xor_blocks(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
-    type Block = [u64; 16];
-    // Aligned stores are worth a head that is done separately.
-    let head = if len < LONG { 0 } else { to.addr().wrapping_neg() % 64 };
-    // SAFETY: the head lies within the caller's `len` bytes.
-    let mut ascii = unsafe { walk_short::<true>(from, to, head, key) };
-    let key = advance(key, head);
-    let key64 = u64::repeat(key);
-    let mut seen: Block = [0; 16];
-    let mut at = head;
-    while len - at >= size_of::<Block>() {
-        // SAFETY: `at..at + 128` is within the caller's `len` bytes. The block is read whole before it is written.
-        unsafe {
-            let mut block = from.add(at).cast::<Block>().read_unaligned();
-            for (word, seen) in block.iter_mut().zip(&mut seen) {
-                *word ^= key64;
-                *seen |= *word;
+unsafe fn xor_blocks<W: Word, const GROUP: usize>(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
+    let size = size_of::<W>();
+    // The loop begins where a word of the destination is aligned, and ends with the last that is whole. What is before and
+    // after it is read as part of the first and the last word, before anything is written, and written at last: where they
+    // overlap with the loop, the same bytes are written twice.
+    let head = to.addr().wrapping_neg() % size;
+    // SAFETY: the machine has the instruction set, and all places are within the caller's `len` bytes.
+    unsafe {
+        let first = from.cast::<W>().read_unaligned().xor(W::repeat(key));
+        let last = from.add(len - size).cast::<W>().read_unaligned().xor(W::repeat(advance(key, len - size)));
+        let key = W::repeat(advance(key, head));
+        let mut seen = [first.or(last); GROUP];
+        let mut at = head;
+        while len - at >= size_of::<[W; GROUP]>() {
+            let mut group = from.add(at).cast::<[W; GROUP]>().read_unaligned();
+            for (word, seen) in group.iter_mut().zip(&mut seen) {
+                *word = word.xor(key);
+                *seen = seen.or(*word);
             }
-            to.add(at).cast::<Block>().write_unaligned(block);
+            to.add(at).cast::<[W; GROUP]>().write_unaligned(group);
+            at += size_of::<[W; GROUP]>();
         }
-        at += size_of::<Block>();
+        let mut any = first;
+        for seen in seen {
+            any = any.or(seen);
+        }
+        while len - at >= size {
+            let word = from.add(at).cast::<W>().read_unaligned().xor(key);
+            to.add(at).cast::<W>().write_unaligned(word);
+            any = any.or(word);
+            at += size;
+        }
+        to.cast::<W>().write_unaligned(first);
+        to.add(len - size).cast::<W>().write_unaligned(last);
+        any.is_ascii()
     }
-    ascii &= seen.into_iter().fold(0, u64::or).is_ascii();
-    while at < len {
-        let n = (len - at).min(64);
-        // SAFETY: `at..at + n` is within the caller's `len` bytes, and the same order of reads and writes holds.
-        ascii &= unsafe { walk_short::<true>(from.add(at), to.add(at), n, key) };
-        at += n;
-    }
-    ascii
 }
 
 /// At most 64 bytes: two words that overlap in the middle, both read before either is written. If not `WRITE`, `to` is not
@@ -154,7 +152,7 @@ unsafe fn xor_blocks(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> 
 /// As [`xor_raw`]; `len` must be at most 64.
 #[inline(always)]
 #[allow(unsafe_code, reason = "pointers that may be the same")]
-unsafe fn walk_short<const WRITE: bool>(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
+pub(super) unsafe fn walk_short<const WRITE: bool>(from: *const u8, to: *mut u8, len: usize, key: [u8; 4]) -> bool {
     /// # Safety
     /// As [`walk_short`]; `len` must be from the size of `N` words to twice that.
     #[inline(always)]
@@ -165,16 +163,17 @@ unsafe fn walk_short<const WRITE: bool>(from: *const u8, to: *mut u8, len: usize
         key: [u8; 4],
     ) -> bool {
         let last = len - size_of::<[W; N]>();
-        let (key_a, key_b) = (W::repeat(key), W::repeat(advance(key, last)));
-        // SAFETY: both groups of words lie within the caller's `len` bytes, and both are read before one is written.
+        // SAFETY: the target has the words' instruction set; both groups of words lie within the caller's `len` bytes, and both
+        // are read before one is written.
         unsafe {
+            let (key_a, key_b) = (W::repeat(key), W::repeat(advance(key, last)));
             let a = from.cast::<[W; N]>().read_unaligned().map(|word| word.xor(key_a));
             let b = from.add(last).cast::<[W; N]>().read_unaligned().map(|word| word.xor(key_b));
             if WRITE {
                 to.cast::<[W; N]>().write_unaligned(a);
                 to.add(last).cast::<[W; N]>().write_unaligned(b);
             }
-            a.into_iter().chain(b).fold(W::repeat([0; 4]), W::or).is_ascii()
+            a.into_iter().chain(b).fold(W::repeat([0; 4]), |a, b| a.or(b)).is_ascii()
         }
     }
     // SAFETY: each arm has the length that it needs.
@@ -199,81 +198,6 @@ unsafe fn walk_short<const WRITE: bool>(from: *const u8, to: *mut u8, len: usize
     }
 }
 
-/// Bytes in a register.
-trait Word: Copy {
-    /// The key, over and over.
-    fn repeat(key: [u8; 4]) -> Self;
-    fn xor(self, other: Self) -> Self;
-    fn or(self, other: Self) -> Self;
-    /// Whether no byte has its top bit set.
-    fn is_ascii(self) -> bool;
-}
-
-macro_rules! integer_word {
-    ($word:ty) => {
-        impl Word for $word {
-            #[inline(always)]
-            fn repeat(key: [u8; 4]) -> $word {
-                <$word>::from(u32::from_ne_bytes(key)) * (<$word>::MAX / <$word>::from(u32::MAX))
-            }
-
-            #[inline(always)]
-            fn xor(self, other: $word) -> $word {
-                self ^ other
-            }
-
-            #[inline(always)]
-            fn or(self, other: $word) -> $word {
-                self | other
-            }
-
-            #[inline(always)]
-            fn is_ascii(self) -> bool {
-                self & (<$word>::MAX / 0xff * 0x80) == 0
-            }
-        }
-    };
-}
-
-integer_word!(u32);
-integer_word!(u64);
-
-#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
-use u128 as Word16;
-#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
-integer_word!(u128);
-
-#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-use core::arch::x86_64::{__m128i as Word16, *};
-// The compiler keeps an integer of 16 bytes in two registers.
-#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
-#[allow(unsafe_code, reason = "an instruction set that every build for this target has")]
-impl Word for Word16 {
-    #[inline(always)]
-    fn repeat(key: [u8; 4]) -> Word16 {
-        // SAFETY: the target has SSE2.
-        unsafe { _mm_set1_epi32(i32::from_ne_bytes(key)) }
-    }
-
-    #[inline(always)]
-    fn xor(self, other: Word16) -> Word16 {
-        // SAFETY: the target has SSE2.
-        unsafe { _mm_xor_si128(self, other) }
-    }
-
-    #[inline(always)]
-    fn or(self, other: Word16) -> Word16 {
-        // SAFETY: the target has SSE2.
-        unsafe { _mm_or_si128(self, other) }
-    }
-
-    #[inline(always)]
-    fn is_ascii(self) -> bool {
-        // SAFETY: the target has SSE2.
-        unsafe { _mm_movemask_epi8(self) == 0 }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,10 +208,12 @@ mod tests {
     #[test]
     fn every_path_equals_the_naive_loop() {
         type Kernel = unsafe fn(*const u8, *mut u8, usize, [u8; 4]) -> bool;
-        let mut paths: Vec<Kernel> = Vec::from([xor_raw as Kernel, xor_baseline as Kernel]);
+        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "there are no more"))]
+        let mut paths: Vec<(usize, Kernel)> =
+            Vec::from([(0, xor_raw as Kernel), (SHORT + 1, xor_blocks::<u64, 16>), (SHORT + 1, xor_blocks::<Word16, 8>)]);
         #[cfg(target_arch = "x86_64")]
         if path() >= Path::Avx2 {
-            paths.push(xor_avx2);
+            paths.push((SHORT + 1, xor_avx2));
         }
         for len in (0_usize..=300).chain([1000, 4096, 65_537]) {
             for align in if len <= 300 { 0..64 } else { 63..64 } {
@@ -299,7 +225,7 @@ mod tests {
                         *byte |= 0x80;
                     }
                     let masked: Vec<u8> = plain.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
-                    for path in &paths {
+                    for (_, path) in paths.iter().filter(|(least, _)| len >= *least) {
                         // The destination: the place itself, a few bytes before it, and a separate one.
                         for to in [align + 70, align + 70 - (len + phase) % 70, len + 140 + 63 - align] {
                             let mut buffer = Vec::from([0xee_u8; 64]);
