@@ -582,6 +582,49 @@ fn a_busy_connection_uses_its_memory_again() {
     assert!(counted.calls <= 10 && counted.bytes <= 1000, "{} allocations, {} bytes", counted.calls, counted.bytes);
 }
 
+/// Of messages of 64 KiB, one at a time, each needs one read, and no memory but what counts its owners.
+#[test]
+fn a_message_of_64_kib_is_read_at_once_into_the_same_buffer() {
+    let stream = frames(65_536, 1);
+    let mut decoder = MessageDecoder::new(Role::Client);
+    let mut reads = 0;
+    let mut read_all = |decoder: &mut MessageDecoder| {
+        let mut rest = &stream[..];
+        while !rest.is_empty() {
+            let room = decoder.chunk_mut().len().min(rest.len());
+            decoder.put_slice(&rest[..room]);
+            rest = &rest[room..];
+            reads += 1;
+            while decoder.decode().unwrap().is_some() {}
+        }
+    };
+    for _ in 0..2 {
+        read_all(&mut decoder);
+    }
+    let counted = allocated(|| {
+        for _ in 0..10 {
+            read_all(&mut decoder);
+        }
+    });
+    assert!(counted.calls <= 10 && counted.bytes <= 1000, "{} allocations, {} bytes", counted.calls, counted.bytes);
+    // Three for the first, while the buffer grows.
+    assert!(reads <= 11 + 4, "{reads} reads");
+}
+
+/// A long message that is read in large reads is not moved: what its frame lacks is read by itself.
+#[test]
+fn a_read_gets_no_more_room_than_a_long_message_lacks() {
+    let stream = frames(65_536, 2);
+    let mut decoder = MessageDecoder::new(Role::Client).with_read_size(65_536);
+    decoder.put_slice(&stream[..60_000]);
+    assert_eq!(decoder.decode(), Ok(None));
+    assert_eq!(decoder.chunk_mut().len(), stream.len() / 2 - 60_000);
+    decoder.put_slice(&stream[60_000..65_500]);
+    assert_eq!(decoder.decode(), Ok(None));
+    assert_eq!(decoder.chunk_mut().len(), 1024, "never less");
+    assert_eq!(decoder.spare_mut().len(), 1024);
+}
+
 /// The room after a message is of no use to a caller that passes a new buffer each time and keeps the old ones for a while:
 /// what is gathered must not be copied at each read.
 #[test]

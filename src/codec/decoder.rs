@@ -13,11 +13,13 @@ use super::message::Message;
 use crate::close_frame::CloseFrame;
 use crate::config::Config;
 use crate::error::DecodeError;
+use crate::header::Header;
 use crate::machine::{Control, ControlKind, Machine, Next, State, Taken};
 use crate::role::Role;
 
-/// How large a buffer an idle connection keeps by default, in bytes.
-const MAX_IDLE_BUFFER: usize = 64 * 1024;
+/// How large a buffer an idle connection keeps by default, in bytes: a message of 64 KiB, and room for its header and for the
+/// beginning of the next.
+pub(super) const MAX_IDLE_BUFFER: usize = 66 * 1024;
 
 /// The room that a new read buffer offers by default, in bytes.
 const READ_SIZE: usize = 8 * 1024;
@@ -25,6 +27,10 @@ const READ_SIZE: usize = 8 * 1024;
 /// The least room that a read finds, in bytes. Room that is left in a buffer is used down to this size: small messages that
 /// are kept must not keep a buffer each.
 const MIN_ROOM: usize = 1024;
+
+/// The room for what comes after a long message, in bytes. With it, the next message of that length fits into the same buffer,
+/// after its header.
+const TAIL: usize = MIN_ROOM + Header::MAX_LEN;
 
 /// The least and the most room that is made for the next read after the beginning of a message, in bytes. Between them, it
 /// is as large as the last read.
@@ -114,8 +120,8 @@ impl MessageDecoder {
         }
     }
 
-    /// Sets how large a buffer an idle connection keeps, in bytes, instead of 64 KiB. A larger one is freed as soon as all
-    /// input was taken with no message under way.
+    /// Sets how large a buffer an idle connection keeps, in bytes, instead of 66 KiB (a message of 64 KiB, its header,
+    /// and the beginning of the next). A larger one is freed as soon as all input was taken with no message under way.
     ///
     /// If that is less than [`with_read_size`](MessageDecoder::with_read_size), each read needs a new buffer.
     #[must_use]
@@ -222,9 +228,9 @@ impl MessageDecoder {
     /// ```
     #[allow(unsafe_code, reason = "the room is handed out after it was initialized")]
     pub fn spare_mut(&mut self) -> &mut [u8] {
-        self.make_room();
-        let ready = self.spare_initialized();
-        let spare = self.buffer.spare_capacity_mut();
+        let len = self.make_room();
+        let ready = self.spare_initialized().min(len);
+        let spare = &mut self.buffer.spare_capacity_mut()[..len];
         if let Some(rest) = spare.get_mut(ready..) {
             rest.fill(mem::MaybeUninit::new(0));
         }
@@ -400,8 +406,8 @@ impl MessageDecoder {
         }
     }
 
-    /// Makes room for the next read: at least `MIN_ROOM`.
-    fn make_room(&mut self) {
+    /// Makes room for the next read, at least `MIN_ROOM`, and returns how much of the spare capacity that is.
+    fn make_room(&mut self) -> usize {
         if self.is_over() {
             self.buffer.clear();
         }
@@ -409,38 +415,49 @@ impl MessageDecoder {
         if self.buffer.is_empty() && free_idle(&mut self.buffer, self.max_idle_buffer, 0) {
             self.note_buffer();
         }
-        let spare = self.buffer.capacity() - self.buffer.len();
+        let spare = self.spare();
         if self.len != 0 {
-            self.make_room_in_message(spare);
-        } else if spare < self.read_size && !self.buffer.try_reclaim(self.read_size) && spare < MIN_ROOM {
+            return self.make_room_in_message(spare);
+        }
+        if spare < self.read_size && !self.buffer.try_reclaim(self.read_size) && spare < MIN_ROOM {
             let room = if self.is_over() { MIN_ROOM } else { self.read_size };
             self.grow(room.max(self.buffer.len()));
         }
+        self.spare()
     }
 
     /// [`MessageDecoder::make_room`] after the beginning of a message.
-    fn make_room_in_message(&mut self, spare: usize) {
+    fn make_room_in_message(&mut self, spare: usize) -> usize {
         let (held, missing) = (self.buffer.len(), self.missing());
         let (enough, room) = (self.read.clamp(MIN_ROOM, ROOM.1), self.read.clamp(ROOM.0, ROOM.1));
-        // As long as the message is short, it is moved to a place in the buffer where all of it may fit, if there is one. A
-        // message of unknown length is expected to be as long as the last one.
-        let expected =
-            if self.machine.is_last_frame() { missing } else { missing.min(self.last.saturating_sub(self.len)) };
-        if held <= ROOM.1 && self.buffer.try_reclaim(expected.saturating_add(room)) {
-            return;
+        // What came so far justifies as much again, and what came before justifies what an idle connection may keep.
+        let justified = held.max(self.last.min(self.max_idle_buffer));
+        if held < HEAVY {
+            // It is moved to a place in the buffer where all of it may fit, if there is one. A message of unknown length is
+            // expected to be as long as the last one.
+            let expected =
+                if self.machine.is_last_frame() { missing } else { missing.min(self.last.saturating_sub(self.len)) };
+            // What comes after a long message is not worth room of its own.
+            let room = if expected < HEAVY { room } else { TAIL };
+            if !self.buffer.try_reclaim(expected.saturating_add(room)) && spare < enough {
+                self.grow(missing.min(justified).saturating_add(room).max(held - self.len));
+            }
+            return self.spare();
         }
-        // A larger buffer of a busy connection is used up less often.
-        let (enough, bulk) = if held < HEAVY {
-            (enough, 0)
-        } else {
-            // Not more than a part of what came: messages that are kept keep the room that is left.
-            (enough.min(missing).min(held / 4).max(MIN_ROOM), (3 * room).min(held))
-        };
-        if spare < enough {
-            // Geometrically, but not beyond what may come.
-            let undecoded = held - self.len;
-            self.grow(bulk.max(missing.min(bulk.max(held)).saturating_add(room)).max(undecoded));
+        // No more than the message lacks: the beginning of the next one would have to be moved, or read after a gap.
+        let missing = missing.saturating_sub(held - self.len).max(MIN_ROOM);
+        // Not more than a part of what came: messages that are kept keep the room that is left.
+        if spare < enough.min(missing).min(held / 4).max(MIN_ROOM)
+            && !(held <= ROOM.1 && self.buffer.try_reclaim(missing))
+        {
+            self.grow(missing.min(justified) + TAIL);
         }
+        self.spare().min(missing)
+    }
+
+    /// The room after the buffer, in bytes.
+    fn spare(&self) -> usize {
+        self.buffer.capacity() - self.buffer.len()
     }
 
     /// Gets `room` bytes of spare capacity. (`BytesMut::reserve` would at least double the whole allocation, including what comes
@@ -555,8 +572,8 @@ unsafe impl BufMut for MessageDecoder {
     }
 
     fn chunk_mut(&mut self) -> &mut UninitSlice {
-        self.make_room();
-        UninitSlice::uninit(self.buffer.spare_capacity_mut())
+        let len = self.make_room();
+        UninitSlice::uninit(&mut self.buffer.spare_capacity_mut()[..len])
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use bytes::BytesMut;
 use tokio_util::codec::{self, Framed};
 
-use super::decoder::{MessageDecoder, free_idle};
+use super::decoder::{MAX_IDLE_BUFFER, MessageDecoder, free_idle};
 use super::encoder::PreparedFrame;
 use super::message::Message;
 use crate::close_code::{CloseCode, CloseCodeError};
@@ -80,18 +80,15 @@ impl<K: KeySource> MessageCodec<K> {
 }
 
 impl<K> MessageCodec<K> {
-    /// How large a buffer an idle connection keeps by default, in bytes.
-    const MAX_IDLE_BUFFER: usize = 64 * 1024;
-
     fn new(role: Role, receiving: Config, encoder: Encoder<K>) -> MessageCodec<K> {
         MessageCodec {
             decoder: MessageDecoder::with_config(role, receiving),
             encoder,
-            max_idle_buffer: Self::MAX_IDLE_BUFFER,
+            max_idle_buffer: MAX_IDLE_BUFFER,
         }
     }
 
-    /// Sets how large a buffer an idle connection keeps in each direction, in bytes, instead of 64 KiB.
+    /// Sets how large a buffer an idle connection keeps in each direction, in bytes, instead of 66 KiB.
     #[must_use]
     pub fn with_max_idle_buffer(mut self, bytes: usize) -> MessageCodec<K> {
         self.decoder = self.decoder.with_max_idle_buffer(bytes);

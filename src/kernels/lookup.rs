@@ -293,7 +293,6 @@ const SECOND_HIGH: [u8; 16] = {
     table
 };
 
-
 #[cfg(test)]
 mod tests {
     use super::super::text;

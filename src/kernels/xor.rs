@@ -209,8 +209,11 @@ mod tests {
     fn every_path_equals_the_naive_loop() {
         type Kernel = unsafe fn(*const u8, *mut u8, usize, [u8; 4]) -> bool;
         #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "there are no more"))]
-        let mut paths: Vec<(usize, Kernel)> =
-            Vec::from([(0, xor_raw as Kernel), (SHORT + 1, xor_blocks::<u64, 16>), (SHORT + 1, xor_blocks::<Word16, 8>)]);
+        let mut paths: Vec<(usize, Kernel)> = Vec::from([
+            (0, xor_raw as Kernel),
+            (SHORT + 1, xor_blocks::<u64, 16>),
+            (SHORT + 1, xor_blocks::<Word16, 8>),
+        ]);
         #[cfg(target_arch = "x86_64")]
         if path() >= Path::Avx2 {
             paths.push((SHORT + 1, xor_avx2));
