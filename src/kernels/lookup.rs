@@ -31,14 +31,23 @@ pub(super) unsafe fn xor_and_validate<V: Vector, const GROUP: usize, const PART:
     // The loop begins where a register of the destination is aligned, and ends with the last that is whole. What is before
     // and after it is read as part of the first and the last register, before anything is written, and written at last:
     // where they overlap with the loop, the same bytes are written twice.
-    let head = to.addr().wrapping_neg() % size;
+    let head = match to.addr().wrapping_neg() % size {
+        // Four bytes are there to see the first aligned register with.
+        head @ 1..4 => head + size / 2,
+        head => head,
+    };
     // SAFETY: the machine has the instruction set, and all places are within the caller's `len` bytes.
     unsafe {
         let first = from.cast::<V>().read_unaligned().xor(V::repeat(key));
         let last = from.add(len - size).cast::<V>().read_unaligned().xor(V::repeat(advance(key, len - size)));
-        let key = V::repeat(advance(key, head));
+        let key = advance(key, head);
         let mut check = Check::new();
-        check.block(at_end(first, head));
+        if head != 0 {
+            check.block(first);
+            let before = from.add(head - 4).cast::<u32>().read_unaligned() ^ u32::from_ne_bytes(key);
+            check.previous = V::repeat(before.to_ne_bytes());
+        }
+        let key = V::repeat(key);
         let at = check.run::<true, GROUP, PART>(from, to, head, len, key);
         if at < len {
             if last.is_ascii() {
@@ -75,16 +84,6 @@ pub(super) unsafe fn validate<V: Vector, const GROUP: usize, const PART: usize>(
     }
 }
 
-/// The first `len` bytes of `block`, moved to the end; zeros before them.
-///
-/// # Safety
-/// The machine must have the instruction set of `V`; `len` must be at most its size.
-#[inline(always)]
-unsafe fn at_end<V: Vector>(block: V, len: usize) -> V {
-    // SAFETY: as the caller's; the register lies within the two.
-    unsafe { [V::splat(0), block].as_ptr().byte_add(len).read_unaligned() }
-}
-
 /// Registers, XORed with the key where `XOR` is set, and all of them together.
 ///
 /// # Safety
@@ -109,7 +108,7 @@ unsafe fn load<V: Vector, const XOR: bool, const N: usize>(from: *const u8, key:
 struct Check<V> {
     /// Not zero where a rule is broken.
     error: V,
-    /// The block before; zeros if it was ASCII.
+    /// The block before, of which the last three bytes matter; zeros if it was ASCII.
     previous: V,
     /// Whether all blocks were ASCII.
     ascii: bool,

@@ -11,7 +11,7 @@ macro_rules! register {
     (
         $register:ty, $splat32:ident, $splat8:ident, $xor:ident, $or:ident, $and:ident, $saturating_sub:ident,
         $shuffle:ident, $shift_right:ident, table: $table:expr, after: $after:expr, is_ascii: $is_ascii:expr,
-        is_zero: $is_zero:expr $(, load_at_end: $load_at_end:expr)? $(,)?
+        is_zero: $is_zero:expr $(, $load_at_end:item)? $(,)?
     ) => {
         impl Word for $register {
             #[inline(always)]
@@ -89,13 +89,7 @@ macro_rules! register {
                 unsafe { $is_zero(self) }
             }
 
-            $(
-                #[inline(always)]
-                unsafe fn load_at_end(from: *const u8, len: usize) -> Self {
-                    // SAFETY: the caller has the instruction set, and promises `len` bytes, the only ones that are read.
-                    unsafe { $load_at_end(from, len) }
-                }
-            )?
+            $($load_at_end)?
         }
     };
 }
@@ -149,7 +143,10 @@ register!(
     after: |block, previous| _mm512_alignr_epi8::<FROM>(block, _mm512_alignr_epi32::<12>(block, previous)),
     is_ascii: |block| _mm512_movepi8_mask(block) == 0,
     is_zero: |block| _mm512_test_epi8_mask(block, block) == 0,
-    load_at_end: |from: *const u8, len| {
-        _mm512_maskz_loadu_epi8(u64::MAX << (64 - len), from.wrapping_add(len).wrapping_sub(64).cast())
-    },
+    #[inline(always)]
+    unsafe fn load_at_end(from: *const u8, len: usize) -> Self {
+        let here = u64::MAX.unbounded_shl((64 - len) as u32);
+        // SAFETY: the caller has the instruction set, and promises the bytes of the mask, the only ones that are read.
+        unsafe { _mm512_maskz_loadu_epi8(here, from.wrapping_add(len).wrapping_sub(64).cast()) }
+    }
 );
