@@ -363,6 +363,23 @@ mod tests {
         }
     }
 
+    /// Code points of each kind between runs of ASCII: whole, broken off, and with a byte too many.
+    #[test]
+    fn code_points_between_runs_of_ascii() {
+        for before in 190..330 {
+            for point in ["é", "߿", "€", "\u{ffff}", "𝄞", "\u{40000}", "\u{10ffff}"] {
+                for len in 1..=point.len() + 1 {
+                    let mut text = Vec::from([b'x'; 600]);
+                    let with_one_more = [point.as_bytes(), b"\x80"].concat();
+                    text[before..before + len].copy_from_slice(&with_one_more[..len]);
+                    assert_eq!(oracle(&text).is_some(), len == point.len());
+                    check(&text, before % 64, before % 4);
+                    check(&text[..before + len], 3, 2);
+                }
+            }
+        }
+    }
+
     /// Among bytes of each kind, and where runs of ASCII begin and end.
     #[test]
     fn every_wrong_byte_at_every_position() {
