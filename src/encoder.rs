@@ -172,6 +172,49 @@ impl<K: Masking> Encoder<K> {
         self.put(out, frame.into())
     }
 
+    /// Writes frames to the end of `out`, as [`append`](Encoder::append) does each of them, and makes room for all of them at
+    /// once; returns their length together, in bytes. For many small messages that go out in one write.
+    ///
+    /// ```
+    /// use wsframe::{Encoder, Frame};
+    ///
+    /// let prices = ["1.50", "1.75"];
+    /// let mut out = Vec::new();
+    /// let len = Encoder::server().append_all(&mut out, prices.iter().copied().map(Frame::text))?;
+    /// assert_eq!(out, b"\x81\x041.50\x81\x041.75");
+    /// assert_eq!(len, out.len());
+    /// # Ok::<(), wsframe::EncodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The [`EncodeError`] of the first frame that is refused. Nothing was appended then, and the encoder is as it was.
+    #[cfg(feature = "alloc")]
+    pub fn append_all<'f, F: Into<Frame<'f>>>(
+        &mut self,
+        out: &mut impl Append,
+        frames: impl IntoIterator<Item = F, IntoIter: Clone>,
+    ) -> Result<usize, EncodeError> {
+        let frames = frames.into_iter();
+        let room = frames.clone().fold(0_usize, |room, frame| {
+            let payload_len = frame.into().payload_len();
+            room.saturating_add(self.frame_len(payload_len))
+        });
+        let start = out.reserve_frames(room)?;
+        let before = (self.sequence, self.kind, self.rsv, self.text, self.sending);
+        let mut len = 0;
+        for frame in frames {
+            match self.put(out, frame.into()) {
+                Ok(frame_len) => len += frame_len,
+                Err(error) => {
+                    (self.sequence, self.kind, self.rsv, self.text, self.sending) = before;
+                    out.forget_frames(start);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(len)
+    }
+
     /// A whole text message, to the front of `out`.
     ///
     /// # Errors
@@ -473,7 +516,7 @@ impl sealed::Slice for alloc::boxed::Box<[u8]> {
 ///
 /// It is implemented for these two and for no other type.
 #[cfg(feature = "alloc")]
-pub trait Append: Output {}
+pub trait Append: sealed::Grow {}
 
 #[cfg(feature = "alloc")]
 impl Append for Vec<u8> {}
@@ -498,6 +541,15 @@ pub(crate) mod sealed {
             header: impl FnOnce() -> Result<Header, EncodeError>,
             payload: &[u8],
         ) -> Result<(), EncodeError>;
+    }
+
+    /// Where frames can be taken back.
+    #[cfg(feature = "alloc")]
+    pub trait Grow: Output {
+        /// Makes room for more bytes, and returns how many are there.
+        fn reserve_frames(&mut self, len: usize) -> Result<usize, EncodeError>;
+        /// Only so many bytes were there.
+        fn forget_frames(&mut self, len: usize);
     }
 }
 
@@ -539,6 +591,18 @@ impl Output for Vec<u8> {
         // SAFETY: the `written` bytes after the end were written, so they lie within the capacity and are initialized.
         unsafe { self.set_len(self.len() + written) };
         Ok(())
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl sealed::Grow for Vec<u8> {
+    fn reserve_frames(&mut self, len: usize) -> Result<usize, EncodeError> {
+        self.try_reserve(len).map_err(|_| EncodeError::BufferTooSmall { needed: len })?;
+        Ok(self.len())
+    }
+
+    fn forget_frames(&mut self, len: usize) {
+        self.truncate(len);
     }
 }
 

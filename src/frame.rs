@@ -56,6 +56,16 @@ impl<'a> Frame<'a> {
         Frame { content, rsv: Rsv::NONE }
     }
 
+    /// The length of its payload, in bytes.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn payload_len(&self) -> usize {
+        match self.content {
+            Content::Text(text) | Content::TextFragment(text, _) => text.len(),
+            Content::Message(_, payload) | Content::Fragment(_, payload, _) | Content::Control(_, payload) => payload.len(),
+            Content::Close(close) => close.encode(None).unmasked_body().len(),
+        }
+    }
+
     /// A whole text message.
     #[inline]
     pub const fn text(text: &'a str) -> Frame<'a> {

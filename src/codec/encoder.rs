@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::message::Message;
-use crate::encoder::sealed::Output;
+use crate::encoder::sealed::{Grow, Output};
 use crate::encoder::{Append, Encoder, check_text, write_uninit};
 use crate::error::EncodeError;
 use crate::frame::{Content, Frame};
@@ -29,6 +29,17 @@ impl Output for BytesMut {
         // SAFETY: the `written` bytes after the end were written, so they lie within the capacity and are initialized.
         unsafe { self.set_len(self.len() + written) };
         Ok(())
+    }
+}
+
+impl Grow for BytesMut {
+    fn reserve_frames(&mut self, len: usize) -> Result<usize, EncodeError> {
+        self.reserve(len);
+        Ok(self.len())
+    }
+
+    fn forget_frames(&mut self, len: usize) {
+        self.truncate(len);
     }
 }
 

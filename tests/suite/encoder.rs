@@ -352,3 +352,55 @@ fn an_open_message_is_shown_for_debugging() {
     encoder.encode(&mut [0; 9], Frame::fragment(MessageKind::Binary, b"x", false)).unwrap();
     assert!(format!("{encoder:?}").contains("in_message: true"));
 }
+
+/// A batch is what its frames are one by one, in room that was made once; a frame that is refused takes the batch back.
+#[test]
+fn a_batch_is_written_whole_or_not_at_all() {
+    let frames = [
+        Frame::text("one"),
+        Frame::ping(b"?"),
+        Frame::fragment(MessageKind::Text, b"caf\xc3", false),
+        Frame::binary(&[7; 300]).with_rsv(Rsv::NONE),
+    ];
+    let mut keys = 0;
+    let mut key = move || {
+        keys += 1;
+        [keys, 1, 2, 3]
+    };
+    // Whole: the first three, which leave a message open in the middle of a code point.
+    let (mut one_by_one, mut batch) = (Vec::from(*b"before"), Vec::from(*b"before"));
+    let mut e = Encoder::client(key);
+    for frame in &frames[..3] {
+        e.append(&mut one_by_one, *frame).unwrap();
+    }
+    let mut e = Encoder::client(&mut key);
+    assert_eq!(e.append_all(&mut batch, frames[..3].iter().copied()), Ok(one_by_one.len() - 6));
+    assert_eq!(batch, one_by_one);
+    let capacity = batch.capacity();
+    // Not at all: the fourth does not belong into the open message, and the rest of the code point is still missing.
+    let rest = Frame::fragment(MessageKind::Text, b"\xa9", true);
+    let refused = e.append_all(&mut batch, [rest, Frame::text("two"), Frame::close(CloseFrame::EMPTY), frames[3]]);
+    assert_eq!(refused, Err(EncodeError::Closed));
+    assert_eq!(batch, one_by_one);
+    assert!(batch.capacity() >= capacity);
+    assert_eq!(
+        e.append_all(&mut batch, [Frame::text("two")]),
+        Err(EncodeError::Forbidden(Violation::ContinuationExpected))
+    );
+    assert_eq!(
+        e.append_all(&mut batch, [Frame::fragment(MessageKind::Text, b"x", true)]),
+        Err(EncodeError::Forbidden(Violation::TextNotUtf8))
+    );
+    assert_eq!(batch, one_by_one);
+    assert!(e.append_all(&mut batch, [rest]).is_ok() && !e.is_closed());
+    assert_eq!(e.append_all(&mut batch, [Frame::text("x"); 0]), Ok(0));
+    // Lengths of every header, in both outputs.
+    let payloads = [0, 1, 125, 126, 65_535, 65_536].map(|len| vec![5; len]);
+    let frames = payloads.iter().map(|payload| Frame::binary(payload));
+    let mut out = Vec::new();
+    let len = Encoder::server().append_all(&mut out, frames.clone()).unwrap();
+    assert_eq!((out.len(), out.capacity()), (len, len), "the room was made once");
+    let mut same = bytes::BytesMut::new();
+    assert_eq!(Encoder::server().append_all(&mut same, frames), Ok(len));
+    assert_eq!(same, out);
+}
