@@ -306,8 +306,34 @@ impl<K: Masking> Encoder<K> {
     }
 
     /// A message in one frame, or a control frame. It leaves the encoder as it was.
-    #[inline]
+    #[inline(always)]
     fn whole(
+        &mut self,
+        out: &mut (impl Output + ?Sized),
+        opcode: Opcode,
+        rsv: Rsv,
+        payload: &[u8],
+    ) -> Result<usize, EncodeError> {
+        // A number comes back in a register, which a `Result` does not.
+        match self.whole_len(out, opcode, rsv, payload) {
+            0 => self.whole_or_error(out, opcode, rsv, payload),
+            len => Ok(len),
+        }
+    }
+
+    /// Its length, or 0 if it was refused.
+    #[inline]
+    fn whole_len(&mut self, out: &mut (impl Output + ?Sized), opcode: Opcode, rsv: Rsv, payload: &[u8]) -> usize {
+        match payload.len() {
+            // Compiled by itself: the header has its shortest form.
+            0..126 => self.write_whole(out, opcode, rsv, payload),
+            _ => self.write_whole(out, opcode, rsv, payload),
+        }
+        .unwrap_or(0)
+    }
+
+    #[inline(always)]
+    fn write_whole(
         &mut self,
         out: &mut (impl Output + ?Sized),
         opcode: Opcode,
@@ -316,6 +342,19 @@ impl<K: Masking> Encoder<K> {
     ) -> Result<usize, EncodeError> {
         let header = self.check(Header::new(true, rsv, opcode, None, payload.len() as u64))?;
         self.write(out, header, payload)
+    }
+
+    /// The reason why it was refused.
+    #[cold]
+    #[inline(never)]
+    fn whole_or_error(
+        &mut self,
+        out: &mut (impl Output + ?Sized),
+        opcode: Opcode,
+        rsv: Rsv,
+        payload: &[u8],
+    ) -> Result<usize, EncodeError> {
+        self.write_whole(out, opcode, rsv, payload)
     }
 
     /// A text message in one frame, given as bytes.

@@ -61,7 +61,9 @@ impl<'a> Frame<'a> {
     pub(crate) fn payload_len(&self) -> usize {
         match self.content {
             Content::Text(text) | Content::TextFragment(text, _) => text.len(),
-            Content::Message(_, payload) | Content::Fragment(_, payload, _) | Content::Control(_, payload) => payload.len(),
+            Content::Message(_, payload) | Content::Fragment(_, payload, _) | Content::Control(_, payload) => {
+                payload.len()
+            }
             Content::Close(close) => close.encode(None).unmasked_body().len(),
         }
     }

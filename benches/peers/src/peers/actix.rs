@@ -2,6 +2,7 @@
 
 use actix_http::ws::{Codec as ActixCodec, Frame, Item, Message as AMessage};
 use bytes::{Bytes, BytesMut};
+use std::hint::black_box;
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::{Codec, Encode, Peer, Rank, as_str, text};
@@ -86,11 +87,12 @@ impl Encode for Writing {
     fn batch(&mut self, count: usize) -> Result<(), String> {
         self.out.clear();
         for _ in 0..count {
-            let item = match self.message.kind {
-                Kind::Text => AMessage::Text(as_str(&self.payload).into()),
-                Kind::Binary => AMessage::Binary(self.payload.clone()),
+            let this = black_box(&mut *self);
+            let item = match this.message.kind {
+                Kind::Text => AMessage::Text(as_str(&this.payload).into()),
+                Kind::Binary => AMessage::Binary(this.payload.clone()),
             };
-            self.codec.encode(item, &mut self.out).map_err(text)?;
+            this.codec.encode(item, &mut this.out).map_err(text)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use embedded_websocket::{
     WebSocketSendMessageType, WebSocketServer, WebSocketState,
 };
 use rand_core::RngCore;
+use std::hint::black_box;
 
 use super::{Codec, Encode, Peer, Rank, text};
 use crate::feed::{Feed, READ};
@@ -161,12 +162,13 @@ impl Encode for Writing {
         self.out.resize(count * (self.message.payload.len() + 14), 0);
         self.len = 0;
         for _ in 0..count {
-            let kind = match self.message.kind {
+            let this = black_box(&mut *self);
+            let kind = match this.message.kind {
                 Kind::Text => WebSocketSendMessageType::Text,
                 Kind::Binary => WebSocketSendMessageType::Binary,
             };
-            let out = &mut self.out[self.len..];
-            self.len += self.socket.write(kind, &self.message.payload, out).map_err(text)?;
+            let out = &mut this.out[this.len..];
+            this.len += this.socket.write(kind, &this.message.payload, out).map_err(text)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! fastwebsockets: asynchronous, over any `AsyncRead + AsyncWrite`.
 
+use std::hint::black_box;
 use std::pin::pin;
 
 use fastwebsockets::{FragmentCollector, Frame, OpCode, Payload, Role as FRole, WebSocket};
@@ -59,12 +60,13 @@ impl Encode for Writing {
         self.feed.written().borrow_mut().clear();
         // The frame's lifetime is the socket's, so a borrowed payload will not do: owned ones are made, as its users must.
         for _ in 0..count {
-            let payload = Payload::Owned(self.message.payload.clone());
-            let frame = match self.message.kind {
+            let this = black_box(&mut *self);
+            let payload = Payload::Owned(this.message.payload.clone());
+            let frame = match this.message.kind {
                 Kind::Text => Frame::text(payload),
                 Kind::Binary => Frame::binary(payload),
             };
-            poll_once(pin!(self.socket.write_frame(frame))).ok_or("pending")?.map_err(text)?;
+            poll_once(pin!(this.socket.write_frame(frame))).ok_or("pending")?.map_err(text)?;
         }
         Ok(())
     }

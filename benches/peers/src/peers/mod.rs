@@ -31,7 +31,8 @@ pub trait Peer {
 
 /// A connection that encodes.
 pub trait Encode {
-    /// Clears the output, encodes `count` frames into it, one after another.
+    /// Clears the output, encodes `count` frames into it, one after another. The encoder, the payload and its length are hidden
+    /// from the optimizer before each of them.
     fn batch(&mut self, count: usize) -> Result<(), String>;
 
     /// What [`Encode::batch`] encoded.
@@ -96,7 +97,8 @@ fn text(error: impl std::fmt::Debug) -> String {
     format!("{error:?}")
 }
 
-/// A payload as text, which the workloads know that it is.
+/// A payload as text, without validating it each time: applications have text already.
 fn as_str(payload: &[u8]) -> &str {
-    std::str::from_utf8(payload).expect("the workload is text")
+    // SAFETY: it is used for the workloads whose payload was made of characters.
+    unsafe { std::str::from_utf8_unchecked(payload) }
 }

@@ -1,6 +1,7 @@
 //! nexus-web: a frame reader with a fixed buffer, and a frame writer into a slice.
 
 use nexus_web::ws::{FrameReader, FrameWriter, Message as NMessage, Role as NRole};
+use std::hint::black_box;
 
 use super::{Codec, Encode, Peer, Rank, text};
 use crate::feed::{Feed, READ};
@@ -74,10 +75,11 @@ impl Encode for Writing {
         self.out.resize(count * (self.message.payload.len() + 14), 0);
         self.len = 0;
         for _ in 0..count {
-            let out = &mut self.out[self.len..];
-            self.len += match self.message.kind {
-                Kind::Text => self.writer.encode_text(&self.message.payload, out),
-                Kind::Binary => self.writer.encode_binary(&self.message.payload, out),
+            let this = black_box(&mut *self);
+            let out = &mut this.out[this.len..];
+            this.len += match this.message.kind {
+                Kind::Text => this.writer.encode_text(&this.message.payload, out),
+                Kind::Binary => this.writer.encode_binary(&this.message.payload, out),
             };
         }
         Ok(())

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use sockudo_ws::protocol::Protocol;
 use sockudo_ws::{Message as SMessage, Role as SRole};
+use std::hint::black_box;
 
 use super::{Codec, Encode, Peer, Rank, text};
 use crate::feed::Feed;
@@ -71,7 +72,8 @@ impl Encode for Writing {
     fn batch(&mut self, count: usize) -> Result<(), String> {
         self.out.clear();
         for _ in 0..count {
-            self.protocol.encode_message(&self.item, &mut self.out).map_err(text)?;
+            let this = black_box(&mut *self);
+            this.protocol.encode_message(&this.item, &mut this.out).map_err(text)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! soketto: asynchronous, over futures' `AsyncRead + AsyncWrite`; reads header bytes one request at a time.
 
+use std::hint::black_box;
 use std::pin::pin;
 
 use futures_util::io::BufReader;
@@ -77,9 +78,10 @@ impl Encode for Writing {
     fn batch(&mut self, count: usize) -> Result<(), String> {
         self.feed.written().borrow_mut().clear();
         for _ in 0..count {
-            let sent = match self.message.kind {
-                Kind::Text => poll_once(pin!(self.sender.send_text(as_str(&self.message.payload)))),
-                Kind::Binary => poll_once(pin!(self.sender.send_binary(&self.message.payload))),
+            let this = black_box(&mut *self);
+            let sent = match this.message.kind {
+                Kind::Text => poll_once(pin!(this.sender.send_text(as_str(&this.message.payload)))),
+                Kind::Binary => poll_once(pin!(this.sender.send_binary(&this.message.payload))),
             };
             sent.ok_or("pending")?.map_err(text)?;
         }

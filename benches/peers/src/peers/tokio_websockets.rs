@@ -1,5 +1,6 @@
 //! tokio-websockets: asynchronous, over any `AsyncRead + AsyncWrite`.
 
+use std::hint::black_box;
 use std::pin::pin;
 
 use futures_util::{SinkExt, StreamExt};
@@ -68,7 +69,8 @@ impl Encode for Writing {
     fn batch(&mut self, count: usize) -> Result<(), String> {
         self.feed.written().borrow_mut().clear();
         for _ in 0..count {
-            poll_once(pin!(self.stream.feed(self.item.clone()))).ok_or("pending")?.map_err(text)?;
+            let this = black_box(&mut *self);
+            poll_once(pin!(this.stream.feed(this.item.clone()))).ok_or("pending")?.map_err(text)?;
         }
         poll_once(pin!(self.stream.flush())).ok_or("pending")?.map_err(text)
     }

@@ -1,5 +1,6 @@
 //! web-socket: asynchronous, reads field by field from any `AsyncRead`.
 
+use std::hint::black_box;
 use std::pin::pin;
 
 use tokio::io::BufReader;
@@ -75,9 +76,10 @@ impl Encode for Writing {
     fn batch(&mut self, count: usize) -> Result<(), String> {
         self.socket.stream.written().borrow_mut().clear();
         for _ in 0..count {
-            let sent = match self.message.kind {
-                Kind::Text => poll_once(pin!(self.socket.send(as_str(&self.message.payload)))),
-                Kind::Binary => poll_once(pin!(self.socket.send(&self.message.payload[..]))),
+            let this = black_box(&mut *self);
+            let sent = match this.message.kind {
+                Kind::Text => poll_once(pin!(this.socket.send(as_str(&this.message.payload)))),
+                Kind::Binary => poll_once(pin!(this.socket.send(&this.message.payload[..]))),
             };
             sent.ok_or("pending")?.map_err(text)?;
         }

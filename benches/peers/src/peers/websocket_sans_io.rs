@@ -1,5 +1,6 @@
 //! websocket-sans-io: a push parser that unmasks in place and gives pieces.
 
+use std::hint::black_box;
 use websocket_sans_io::{FrameInfo, Opcode, WebsocketFrameDecoder, WebsocketFrameEncoder, WebsocketFrameEvent};
 
 use super::{Codec, Encode, Peer, Rank, text};
@@ -95,18 +96,19 @@ impl Encode for Writing {
     fn batch(&mut self, count: usize) -> Result<(), String> {
         self.out.clear();
         for _ in 0..count {
-            let header = self.encoder.start_frame(&FrameInfo {
-                opcode: if self.message.kind == Kind::Text { Opcode::Text } else { Opcode::Binary },
-                payload_length: self.message.payload.len() as _,
-                mask: self.masked.then(|| self.rng.key()),
+            let this = black_box(&mut *self);
+            let header = this.encoder.start_frame(&FrameInfo {
+                opcode: if this.message.kind == Kind::Text { Opcode::Text } else { Opcode::Binary },
+                payload_length: this.message.payload.len() as _,
+                mask: this.masked.then(|| this.rng.key()),
                 fin: true,
                 reserved: 0,
             });
-            self.out.extend_from_slice(&header);
-            let at = self.out.len();
-            self.out.extend_from_slice(&self.message.payload);
-            if self.encoder.transform_needed() {
-                self.encoder.transform_frame_payload(&mut self.out[at..]);
+            this.out.extend_from_slice(&header);
+            let at = this.out.len();
+            this.out.extend_from_slice(&this.message.payload);
+            if this.encoder.transform_needed() {
+                this.encoder.transform_frame_payload(&mut this.out[at..]);
             }
         }
         Ok(())

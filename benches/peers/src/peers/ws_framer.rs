@@ -1,5 +1,6 @@
 //! ws-framer: frames in a buffer that the caller gives.
 
+use std::hint::black_box;
 use ws_framer::{WsFrame, WsRxFramer, WsTxFramer};
 
 use super::{Codec, Encode, Peer, Rank, as_str, text};
@@ -61,13 +62,14 @@ struct Writing {
 impl Encode for Writing {
     fn batch(&mut self, count: usize) -> Result<(), String> {
         self.out.clear();
-        let mut framer = WsTxFramer::new(self.masked, &mut self.frame);
         for _ in 0..count {
-            let frame = match self.message.kind {
-                Kind::Text => framer.text(as_str(&self.message.payload)),
-                Kind::Binary => framer.binary(&self.message.payload),
+            let this = black_box(&mut *self);
+            let mut framer = WsTxFramer::new(this.masked, &mut this.frame);
+            let frame = match this.message.kind {
+                Kind::Text => framer.text(as_str(&this.message.payload)),
+                Kind::Binary => framer.binary(&this.message.payload),
             };
-            self.out.extend_from_slice(frame.ok_or("the frame does not fit")?);
+            this.out.extend_from_slice(frame.ok_or("the frame does not fit")?);
         }
         Ok(())
     }

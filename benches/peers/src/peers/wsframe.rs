@@ -1,5 +1,7 @@
 //! wsframe itself: the streaming decoder, the assembler, owned messages, the encoder.
 
+use std::hint::black_box;
+
 use wsframe::codec::{Message as Owned, MessageDecoder};
 use wsframe::{
     Assembler, Connection, Decoder, Encoder, Event, MaskKey, Masking, MessageEvent, MessageKind as WsKind,
@@ -216,28 +218,16 @@ impl Encode for Encoding {
     fn batch(&mut self, count: usize) -> Result<(), String> {
         self.out.resize(count * (self.message.payload.len() + 14), 0);
         self.len = 0;
-        let payload = &self.message.payload[..];
-        macro_rules! all {
-            ($encoder:expr) => {
-                match self.message.kind {
-                    // Text is text already: like the other codecs' string types, not validated again each time.
-                    Kind::Text => {
-                        let payload = as_str(payload);
-                        for _ in 0..count {
-                            self.len += $encoder.text(&mut self.out[self.len..], payload).map_err(text)?;
-                        }
-                    }
-                    Kind::Binary => {
-                        for _ in 0..count {
-                            self.len += $encoder.binary(&mut self.out[self.len..], payload).map_err(text)?;
-                        }
-                    }
-                }
+        for _ in 0..count {
+            let this = black_box(&mut *self);
+            let (payload, out) = (&this.message.payload[..], &mut this.out[this.len..]);
+            let len = match (&mut this.encoder, this.message.kind) {
+                (Either::Server(encoder), Kind::Text) => encoder.text(out, as_str(payload)),
+                (Either::Server(encoder), Kind::Binary) => encoder.binary(out, payload),
+                (Either::Client(encoder), Kind::Text) => encoder.text(out, as_str(payload)),
+                (Either::Client(encoder), Kind::Binary) => encoder.binary(out, payload),
             };
-        }
-        match &mut self.encoder {
-            Either::Server(encoder) => all!(encoder),
-            Either::Client(encoder) => all!(encoder),
+            this.len += len.map_err(text)?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! wtx: asynchronous, over a stream trait of its own.
 
 use std::future::poll_fn;
+use std::hint::black_box;
 use std::pin::pin;
 use std::task::Poll;
 
@@ -103,15 +104,16 @@ impl<const IS_CLIENT: bool> Encode for Writing<IS_CLIENT> {
             Kind::Binary => OpCode::Binary,
         };
         for _ in 0..count {
+            let this = black_box(&mut *self);
             let payload = if IS_CLIENT {
-                self.copy.clear();
-                self.copy.extend_from_slice(&self.message.payload);
-                &mut self.copy[..]
+                this.copy.clear();
+                this.copy.extend_from_slice(&this.message.payload);
+                &mut this.copy[..]
             } else {
-                &mut self.message.payload[..]
+                &mut this.message.payload[..]
             };
             let mut frame = Frame::new_fin(op_code, payload);
-            poll_once(pin!(self.socket.write_frame(&mut frame))).ok_or("pending")?.map_err(text)?;
+            poll_once(pin!(this.socket.write_frame(&mut frame))).ok_or("pending")?.map_err(text)?;
         }
         Ok(())
     }

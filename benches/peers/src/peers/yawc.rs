@@ -1,6 +1,7 @@
 //! yawc: its codec layer, which gives frames.
 
 use bytes::{Bytes, BytesMut};
+use std::hint::black_box;
 use tokio_util::codec::{Decoder as _, Encoder as _};
 use yawc::codec::{Decoder, Encoder};
 use yawc::{Frame, OpCode, Role as YRole};
@@ -89,11 +90,12 @@ impl Encode for Writing {
     fn batch(&mut self, count: usize) -> Result<(), String> {
         self.out.clear();
         for _ in 0..count {
-            let frame = match self.kind {
-                Kind::Text => Frame::text(self.payload.clone()),
-                Kind::Binary => Frame::binary(self.payload.clone()),
+            let this = black_box(&mut *self);
+            let frame = match this.kind {
+                Kind::Text => Frame::text(this.payload.clone()),
+                Kind::Binary => Frame::binary(this.payload.clone()),
             };
-            self.encoder.encode(frame, &mut self.out).map_err(text)?;
+            this.encoder.encode(frame, &mut this.out).map_err(text)?;
         }
         Ok(())
     }
