@@ -10,7 +10,7 @@ use crate::header::{Header, HeaderError};
 use crate::kernels::xor;
 use crate::mask::MaskKey;
 use crate::opcode::{MAX_CONTROL, MessageKind, Opcode, Rsv, is_checked_text};
-use crate::payload::{Pass, PassError};
+use crate::payload::{Pass, PassError, text_in_place};
 use crate::role::Role;
 use crate::sequence::Sequence;
 use crate::utf8::Utf8Validator;
@@ -155,7 +155,8 @@ pub(crate) struct Machine {
     sequence: Sequence,
     /// As it falls on the next byte of payload; unused when frames come unmasked.
     key: MaskKey,
-    role: Role,
+    /// The mask bit of frames from the peer, which tells the role too.
+    mask_bit: u8,
     allowed_rsv: Rsv,
     stage: Stage,
     /// The validator of the open text message; of the reason, inside a Close frame.
@@ -180,7 +181,7 @@ impl Machine {
             frame_start: 0,
             sequence: Sequence::new(config.limits),
             key: [0; 4],
-            role,
+            mask_bit: if role.receives_masked() { 0x80 } else { 0 },
             allowed_rsv: config.allowed_rsv,
             stage: if config.limits.max_fragments == 0 { Stage::Boundary } else { Stage::Idle },
             text: Utf8Validator::new(),
@@ -189,6 +190,12 @@ impl Machine {
             filled: 0,
             held: [0; MAX_CONTROL],
         }
+    }
+
+    /// Whether frames from the peer are masked.
+    #[inline]
+    const fn receives_masked(&self) -> bool {
+        self.mask_bit != 0
     }
 
     #[inline]
@@ -301,9 +308,8 @@ impl Machine {
             return None;
         }
         let kind = if plain == FIN_TEXT { MessageKind::Text } else { MessageKind::Binary };
-        let masked = self.role.receives_masked();
         // Without the mask bit that must be there; a wrong one makes it larger than any length.
-        let (len, rest) = match second ^ (u8::from(masked) << 7) {
+        let (len, rest) = match second ^ self.mask_bit {
             len @ 0..126 => (u64::from(len), rest),
             126 => {
                 let (len, rest) = rest.split_first_chunk()?;
@@ -315,7 +321,7 @@ impl Machine {
             }
             _ => return None,
         };
-        let (key, rest) = match masked {
+        let (key, rest) = match self.receives_masked() {
             true => rest.split_first_chunk().map(|(key, rest)| (Some(*key), rest))?,
             false => (None, rest),
         };
@@ -331,17 +337,38 @@ impl Machine {
     fn unmask_whole(&mut self, message: WholeMessage, payload: &mut [u8]) -> Result<Taken, DecodeError> {
         let WholeMessage { kind, rsv, key, header_len, len } = message;
         let offset = self.position;
-        let mut text = Utf8Validator::new();
-        let result = Pass { key, text: is_checked_text(kind, rsv).then_some(&mut text) }.in_place(payload);
-        if let Err(error) = result {
-            self.position = offset + header_len as u64;
-            return Err(self.fail_pass(error));
+        let is_text = is_checked_text(kind, rsv);
+        // Few bytes are done here, and need a validator only if they are not ASCII.
+        let (is_done, key) = match key {
+            Some(key) if !is_text || len <= xor::SHORT => (xor::in_place(payload, key) || !is_text, None),
+            None if !is_text || len <= xor::SHORT => (!is_text || xor::is_ascii(payload), None),
+            key => (false, key),
+        };
+        if !is_done {
+            self.pass_whole_text(key, payload, header_len)?;
         }
         self.position = offset + (header_len + len) as u64;
-        if !text.is_complete() {
-            return Err(self.fail(Violation::TextNotUtf8, self.position - 1));
-        }
         Ok(Taken { offset, frame_remaining: 0, fragments: 1, kind, rsv, starts_message: true, ends_message: true })
+    }
+
+    /// A pass over the payload of a text message in one frame, at whose header the machine is.
+    #[inline(never)]
+    fn pass_whole_text(
+        &mut self,
+        key: Option<MaskKey>,
+        payload: &mut [u8],
+        header_len: usize,
+    ) -> Result<(), DecodeError> {
+        let mut text = Utf8Validator::new();
+        let start = self.position + header_len as u64;
+        if let Err(error) = text_in_place(key, &mut text, payload) {
+            self.position = start;
+            return Err(self.fail_pass(error));
+        }
+        if !text.is_complete() {
+            return Err(self.fail(Violation::TextNotUtf8, start + payload.len() as u64 - 1));
+        }
+        Ok(())
     }
 
     /// [`Machine::step_observed`], for those who do not want to see headers.
@@ -455,7 +482,7 @@ impl Machine {
     fn parse(&self, bytes: &[u8]) -> Result<Option<(Header, usize)>, HeaderError> {
         Header::parse_checked(
             bytes,
-            self.role,
+            if self.receives_masked() { Role::Server } else { Role::Client },
             self.allowed_rsv,
             |opcode| self.sequence.check_order(opcode),
             |opcode, len| self.sequence.check_len(opcode, len),
@@ -579,7 +606,7 @@ impl Payload<'_> {
     #[inline]
     pub(crate) fn take(self, unmask: impl FnOnce(Pass<'_>) -> Result<(), PassError>) -> Result<Taken, DecodeError> {
         let Payload { machine, len, starts_message } = self;
-        let key = machine.role.receives_masked().then_some(machine.key);
+        let key = machine.receives_masked().then_some(machine.key);
         let is_text = is_checked_text(machine.kind, machine.rsv);
         if let Err(error) = unmask(Pass { key, text: is_text.then_some(&mut machine.text) }) {
             return Err(machine.fail_pass(error));

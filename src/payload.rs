@@ -94,25 +94,29 @@ impl Pass<'_> {
     }
 }
 
+/// Unmasks and validates `piece` in place, as the continuation of `text`.
+#[inline(always)]
+#[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+pub(crate) fn text_in_place(key: Option<MaskKey>, text: &mut Utf8Validator, piece: &mut [u8]) -> Result<(), PassError> {
+    let Some(key) = key else { return update(text, piece) };
+    let at = piece.as_mut_ptr();
+    // SAFETY: `piece` is valid for reads and writes of its length; source and destination are the same.
+    unsafe { xor_text(at, at, piece.len(), key, text) }
+}
+
 fn update(text: &mut Utf8Validator, piece: &[u8]) -> Result<(), PassError> {
     text.update(piece).map_err(|error| PassError::NotUtf8(error.index()))
 }
 
 /// [`Pass::in_place`] for more bytes than are done inline.
 #[inline(never)]
-#[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
 fn long_in_place(key: Option<MaskKey>, text: Option<&mut Utf8Validator>, piece: &mut [u8]) -> Result<(), PassError> {
     match (key, text) {
-        (Some(key), Some(text)) => {
-            let at = piece.as_mut_ptr();
-            // SAFETY: `piece` is valid for reads and writes of its length; source and destination are the same.
-            unsafe { xor_text(at, at, piece.len(), key, text) }
-        }
+        (key, Some(text)) => text_in_place(key, text, piece),
         (Some(key), None) => {
             xor::in_place(piece, key);
             Ok(())
         }
-        (None, Some(text)) => update(text, piece),
         (None, None) => Ok(()),
     }
 }
