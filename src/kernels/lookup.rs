@@ -26,6 +26,44 @@ pub(super) unsafe fn xor_and_validate<V: Vector, const GROUP: usize, const PART:
     len: usize,
     key: [u8; 4],
 ) -> Option<bool> {
+    // SAFETY: as the caller's.
+    unsafe { long::<V, true, GROUP, PART>(from, to, len, key) }
+}
+
+/// `None` if the text is not UTF-8, but for a code point that may be open at the end, which is not decided here; otherwise
+/// whether it is all ASCII.
+///
+/// # Safety
+/// The machine must have the instruction set of `V`.
+#[inline(always)]
+pub(super) unsafe fn validate<V: Vector, const GROUP: usize, const PART: usize>(text: &[u8]) -> Option<bool> {
+    let (from, len) = (text.as_ptr(), text.len());
+    // SAFETY: the machine has the instruction set, and all places are within the text.
+    unsafe {
+        if len >= LONG {
+            return long::<V, false, GROUP, PART>(from, from.cast_mut(), len, [0; 4]);
+        }
+        let mut check = Check::<V>::new();
+        let head = len % size_of::<V>();
+        if head != 0 {
+            check.block(V::load_at_end(from, head));
+        }
+        check.run::<false, GROUP, PART>(from, from.cast_mut(), head, len, V::splat(0));
+        check.result()
+    }
+}
+
+/// [`xor_and_validate`]; without `XOR`, nothing is written, and `from` and `to` are the same.
+///
+/// # Safety
+/// As [`xor_and_validate`]; without `XOR`, `to` need only be valid for reads.
+#[inline(always)]
+unsafe fn long<V: Vector, const XOR: bool, const GROUP: usize, const PART: usize>(
+    from: *const u8,
+    to: *mut u8,
+    len: usize,
+    key: [u8; 4],
+) -> Option<bool> {
     let size = size_of::<V>();
     debug_assert!(len >= LONG && LONG >= 3 * size, "the first and the last register do not overlap");
     // The loop begins where a register of the destination is aligned, and ends with the last that is whole. What is before
@@ -38,8 +76,8 @@ pub(super) unsafe fn xor_and_validate<V: Vector, const GROUP: usize, const PART:
     };
     // SAFETY: the machine has the instruction set, and all places are within the caller's `len` bytes.
     unsafe {
-        let first = from.cast::<V>().read_unaligned().xor(V::repeat(key));
-        let last = from.add(len - size).cast::<V>().read_unaligned().xor(V::repeat(advance(key, len - size)));
+        let ([first], _) = load::<V, XOR, 1>(from, V::repeat(key));
+        let ([last], _) = load::<V, XOR, 1>(from.add(len - size), V::repeat(advance(key, len - size)));
         let key = advance(key, head);
         let mut check = Check::new();
         if head != 0 {
@@ -47,8 +85,7 @@ pub(super) unsafe fn xor_and_validate<V: Vector, const GROUP: usize, const PART:
             let before = from.add(head - 4).cast::<u32>().read_unaligned() ^ u32::from_ne_bytes(key);
             check.previous = V::repeat(before.to_ne_bytes());
         }
-        let key = V::repeat(key);
-        let at = check.run::<true, GROUP, PART>(from, to, head, len, key);
+        let at = check.run::<XOR, GROUP, PART>(from, to, head, len, V::repeat(key));
         if at < len {
             if last.is_ascii() {
                 check.ascii();
@@ -58,28 +95,10 @@ pub(super) unsafe fn xor_and_validate<V: Vector, const GROUP: usize, const PART:
                 check.text(last);
             }
         }
-        to.cast::<V>().write_unaligned(first);
-        to.add(len - size).cast::<V>().write_unaligned(last);
-        check.result()
-    }
-}
-
-/// `None` if the text is not UTF-8, but for a code point that may be open at the end, which is not decided here; otherwise
-/// whether it is all ASCII.
-///
-/// # Safety
-/// The machine must have the instruction set of `V`.
-#[inline(always)]
-pub(super) unsafe fn validate<V: Vector, const GROUP: usize, const PART: usize>(text: &[u8]) -> Option<bool> {
-    let (from, len) = (text.as_ptr(), text.len());
-    let head = len % size_of::<V>();
-    // SAFETY: the machine has the instruction set, and all places are within the text.
-    unsafe {
-        let mut check = Check::<V>::new();
-        if head != 0 {
-            check.block(V::load_at_end(from, head));
+        if XOR {
+            to.cast::<V>().write_unaligned(first);
+            to.add(len - size).cast::<V>().write_unaligned(last);
         }
-        check.run::<false, GROUP, PART>(from, core::ptr::null_mut(), head, len, V::splat(0));
         check.result()
     }
 }
