@@ -4,8 +4,7 @@
 
 use core::slice;
 
-use super::cpu::{Path, path};
-use super::lookup;
+use super::cpu;
 use super::xor;
 
 /// How many bytes at the end of `text` are the beginning of a code point whose rest is not there: 0 to 3.
@@ -28,22 +27,22 @@ pub(crate) fn open_len(text: &[u8]) -> usize {
 /// whether it is known to be all ASCII.
 #[inline]
 pub(crate) fn see(text: &[u8]) -> Option<bool> {
-    match path() {
+    match cpu::path() {
         // SAFETY: the machine has the instruction set.
         #[cfg(target_arch = "x86_64")]
-        Path::Avx512 => unsafe { avx512::validate(text) },
+        cpu::Path::Avx512 => unsafe { avx512::validate(text) },
         // SAFETY: the machine has the instruction set.
         #[cfg(target_arch = "x86_64")]
-        Path::Avx2 => unsafe { avx2::validate(text) },
+        cpu::Path::Avx2 => unsafe { avx2::validate(text) },
         // SAFETY: the machine has the instruction set.
         #[cfg(target_arch = "x86_64")]
-        Path::Ssse3 => unsafe { ssse3::validate(text) },
+        cpu::Path::Ssse3 => unsafe { ssse3::validate(text) },
         // SAFETY: the target has the instruction set.
         #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
-        Path::Neon => unsafe { lookup::validate::<core::arch::aarch64::uint8x16_t, 8, 4>(text) },
+        cpu::Path::Neon => unsafe { super::lookup::validate::<core::arch::aarch64::uint8x16_t, 8, 4>(text) },
         // SAFETY: the target has the instruction set.
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        Path::Simd128 => unsafe { lookup::validate::<core::arch::wasm32::v128, 8, 4>(text) },
+        cpu::Path::Simd128 => unsafe { super::lookup::validate::<core::arch::wasm32::v128, 8, 4>(text) },
         _ => see_by_core(text),
     }
 }
@@ -59,20 +58,20 @@ pub(crate) unsafe fn xor_text(from: *const u8, to: *mut u8, len: usize, key: [u8
     // SAFETY: the pointers are as the caller promises, and the machine has the instruction set that `path` found; `xor_raw`
     // initializes all `len` bytes at `to`.
     unsafe {
-        match path() {
+        match cpu::path() {
             #[cfg(target_arch = "x86_64")]
-            Path::Avx512 if len >= lookup::LONG => avx512::xor_and_validate(from, to, len, key),
+            cpu::Path::Avx512 if len >= super::lookup::LONG => avx512::xor_and_validate(from, to, len, key),
             #[cfg(target_arch = "x86_64")]
-            Path::Avx2 if len >= lookup::LONG => avx2::xor_and_validate(from, to, len, key),
+            cpu::Path::Avx2 if len >= super::lookup::LONG => avx2::xor_and_validate(from, to, len, key),
             #[cfg(target_arch = "x86_64")]
-            Path::Ssse3 if len >= lookup::LONG => ssse3::xor_and_validate(from, to, len, key),
+            cpu::Path::Ssse3 if len >= super::lookup::LONG => ssse3::xor_and_validate(from, to, len, key),
             #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
-            Path::Neon if len >= lookup::LONG => {
-                lookup::xor_and_validate::<core::arch::aarch64::uint8x16_t, 8, 4>(from, to, len, key)
+            cpu::Path::Neon if len >= super::lookup::LONG => {
+                super::lookup::xor_and_validate::<core::arch::aarch64::uint8x16_t, 8, 4>(from, to, len, key)
             }
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Path::Simd128 if len >= lookup::LONG => {
-                lookup::xor_and_validate::<core::arch::wasm32::v128, 8, 4>(from, to, len, key)
+            cpu::Path::Simd128 if len >= super::lookup::LONG => {
+                super::lookup::xor_and_validate::<core::arch::wasm32::v128, 8, 4>(from, to, len, key)
             }
             _ if xor::xor_raw(from, to, len, key) => Some(true),
             _ => see(slice::from_raw_parts(to, len)),
@@ -80,17 +79,17 @@ pub(crate) unsafe fn xor_text(from: *const u8, to: *mut u8, len: usize, key: [u8
     }
 }
 
-/// The kernels of [`lookup`], compiled for an instruction set.
+/// The kernels of `lookup`, compiled for an instruction set.
 #[cfg(target_arch = "x86_64")]
 macro_rules! compiled {
     ($name:ident, $features:literal, $vector:ident, $group:literal, $part:literal) => {
         mod $name {
             use core::arch::x86_64::$vector;
 
-            use super::lookup;
+            use super::super::lookup;
 
             /// # Safety
-            /// As [`lookup::xor_and_validate`].
+            /// As [`xor_and_validate`](super::lookup::xor_and_validate).
             #[target_feature(enable = $features)]
             pub(super) unsafe fn xor_and_validate(
                 from: *const u8,
@@ -103,7 +102,7 @@ macro_rules! compiled {
             }
 
             /// # Safety
-            /// As [`lookup::validate`].
+            /// As [`validate`](super::lookup::validate).
             #[target_feature(enable = $features)]
             pub(super) unsafe fn validate(text: &[u8]) -> Option<bool> {
                 // SAFETY: as the caller's.
@@ -128,7 +127,7 @@ fn see_by_core(text: &[u8]) -> Option<bool> {
     }
 }
 
-/// The kernels of [`lookup`] that this machine has.
+/// The kernels of `lookup` that this machine has.
 #[cfg(test)]
 type Instance =
     (&'static str, unsafe fn(*const u8, *mut u8, usize, [u8; 4]) -> Option<bool>, unsafe fn(&[u8]) -> Option<bool>);
@@ -136,21 +135,21 @@ type Instance =
 #[cfg(test)]
 pub(super) fn instances() -> impl Iterator<Item = Instance> {
     #[cfg(target_arch = "x86_64")]
-    let all: [(Path, Instance); 3] = [
-        (Path::Ssse3, ("ssse3", ssse3::xor_and_validate, ssse3::validate)),
-        (Path::Avx2, ("avx2", avx2::xor_and_validate, avx2::validate)),
-        (Path::Avx512, ("avx512", avx512::xor_and_validate, avx512::validate)),
+    let all: [(cpu::Path, Instance); 3] = [
+        (cpu::Path::Ssse3, ("ssse3", ssse3::xor_and_validate, ssse3::validate)),
+        (cpu::Path::Avx2, ("avx2", avx2::xor_and_validate, avx2::validate)),
+        (cpu::Path::Avx512, ("avx512", avx512::xor_and_validate, avx512::validate)),
     ];
     #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
-    let all: [(Path, Instance); 1] = {
+    let all: [(cpu::Path, Instance); 1] = {
         use core::arch::aarch64::uint8x16_t;
-        let xor_and_validate = lookup::xor_and_validate::<uint8x16_t, 8, 4>;
-        [(Path::Neon, ("neon", xor_and_validate, lookup::validate::<uint8x16_t, 8, 4>))]
+        let xor_and_validate = super::lookup::xor_and_validate::<uint8x16_t, 8, 4>;
+        [(cpu::Path::Neon, ("neon", xor_and_validate, super::lookup::validate::<uint8x16_t, 8, 4>))]
     };
     #[cfg(not(any(
         target_arch = "x86_64",
         all(target_arch = "aarch64", target_feature = "neon", target_endian = "little")
     )))]
-    let all: [(Path, Instance); 0] = [];
-    all.into_iter().filter(|(least, _)| path() >= *least).map(|(_, instance)| instance)
+    let all: [(cpu::Path, Instance); 0] = [];
+    all.into_iter().filter(|(least, _)| cpu::path() >= *least).map(|(_, instance)| instance)
 }
