@@ -22,10 +22,11 @@ fi
 # Debian's compiler, whatever else is installed. The sources of the standard library are built with features that are not
 # stable (`-Zbuild-std`).
 export PATH=/usr/bin:/bin RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$work/target CARGO_PROFILE_DEV_DEBUG=0
+# A warning on another machine is an error, as on this one.
+export RUSTFLAGS=-Dwarnings
 unset RUSTUP_TOOLCHAIN
 rustc --version
 
-# A warning on another machine is an error, as on this one.
 tests="--locked -p wsframe --features tokio-util,getrandom,handshake --lib --test suite"
 
 for machine in $machines; do
@@ -50,7 +51,7 @@ for machine in $machines; do
         fi
         CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
         CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
-        CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-Dwarnings --sysroot $work/sysroot" \
+        RUSTFLAGS="-Dwarnings --sysroot $work/sysroot" \
             cargo test $tests --target aarch64-unknown-linux-gnu
         ;;
     i686)
@@ -68,15 +69,16 @@ for machine in $machines; do
         for kernels in portable simd128; do
             features=""
             if [ $kernels = simd128 ]; then features="-Ctarget-feature=+simd128"; fi
-            RUSTFLAGS="-Dwarnings -Clinker=wasm-ld-22 -Zunstable-options -Clinker-flavor=wasm-lld $features" cargo build --locked --release -Zbuild-std=core,panic_abort \
-                --manifest-path tests/wasm/Cargo.toml --target wasm32-unknown-unknown --target-dir "$work/$kernels"
+            RUSTFLAGS="-Dwarnings -Clinker=wasm-ld-22 -Zunstable-options -Clinker-flavor=wasm-lld $features" \
+                cargo build --locked --release -Zbuild-std=core,panic_abort --manifest-path tests/wasm/Cargo.toml \
+                --target wasm32-unknown-unknown --target-dir "$work/$kernels"
             node tests/wasm/check.mjs "$work/$kernels/wasm32-unknown-unknown/release/wsframe_wasm_check.wasm" $kernels
         done
         ;;
     bare)
         # Built, not run: there is no device here.
         for target in thumbv7em-none-eabihf riscv32imac-unknown-none-elf aarch64-unknown-none-softfloat x86_64-unknown-none; do
-            RUSTFLAGS="-Dwarnings" cargo build --locked --release -Zbuild-std=core,alloc -p wsframe --no-default-features \
+            cargo build --locked --release -Zbuild-std=core,alloc -p wsframe --no-default-features \
                 --features handshake --target "$target"
         done
         ;;

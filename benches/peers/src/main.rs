@@ -1,6 +1,7 @@
 //! A measured comparison of WebSocket frame codecs, all in one process and on the same bytes.
 
 mod chart;
+mod compare;
 mod feed;
 mod peers;
 mod report;
@@ -25,6 +26,8 @@ Usage: wsframe-peers [OPTIONS]
   --out DIR         where results.json and chart.svg go (default: results/ beside Cargo.toml)
   --count CODEC WORKLOAD N
                     decode at least N frames, print how many, and stop: for counting instructions
+  --compare BEFORE AFTER
+                    prints the ratios of two folders of runs, as compare.sh makes them, and stops
   --list            the codecs and the workloads
 ";
 
@@ -57,6 +60,10 @@ fn main() -> Result<(), String> {
                 );
                 let frames = frames.to_string_lossy().parse().map_err(|_| "N is a number")?;
                 return rounds::count(&codec.to_string_lossy(), &workload.to_string_lossy(), frames);
+            }
+            Long("compare") => {
+                let (before, after) = (parser.value().map_err(message)?, parser.value().map_err(message)?);
+                return compare::print(before.as_ref(), after.as_ref());
             }
             Long("list") => {
                 peers::CODECS.iter().for_each(|codec| println!("{}", codec.name));
