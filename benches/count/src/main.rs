@@ -8,7 +8,11 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, kind, len, count] = &arguments[..] else { panic!("KIND LEN N") };
     let (len, count) = (len.parse().expect("a number"), count.parse::<usize>().expect("a number"));
-    let sample = if kind == "multilingual" { "naïve, ещё, 文字, 🙂; " } else { "plain letters, digits 0123 and so on; " };
+    let sample = if kind == "multilingual" {
+        "naïve, ещё, 文字, 🙂; "
+    } else {
+        "plain letters, digits 0123 and so on; "
+    };
     let mut text: String = sample.chars().cycle().take(len).collect();
     while text.len() > len {
         text.pop();
