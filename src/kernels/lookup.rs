@@ -12,53 +12,18 @@ use super::xor::advance;
 /// The least length of text that [`xor_and_validate`] takes, in bytes: four of the longest registers.
 pub(super) const LONG: usize = 256;
 
+/// After how much ASCII, in bytes, text is expected to go on with it.
+const RUN: usize = 128;
+
 /// Writes `from` XOR the key to `to`. `None` if that is not UTF-8, but for a code point that may be open at the end, which is
-/// not decided here; otherwise whether it is all ASCII.
+/// not decided here; otherwise whether it is all ASCII. Without `XOR`, `from` and `to` are the same, and nothing is written.
 ///
 /// # Safety
 /// The machine must have the instruction set of `V`. `len` must be at least [`LONG`]. `from` must be valid for reads of `len`
-/// bytes, and `to` for writes of `len` bytes. The two must be equal, or not overlap, or overlap with `to` at the lower
-/// address.
+/// bytes, and `to` for writes of `len` bytes, with `XOR`. The two must be equal, or not overlap, or overlap with `to` at the
+/// lower address.
 #[inline(always)]
-pub(super) unsafe fn xor_and_validate<V: Vector, const GROUP: usize, const PART: usize>(
-    from: *const u8,
-    to: *mut u8,
-    len: usize,
-    key: [u8; 4],
-) -> Option<bool> {
-    // SAFETY: as the caller's.
-    unsafe { long::<V, true, GROUP, PART>(from, to, len, key) }
-}
-
-/// `None` if the text is not UTF-8, but for a code point that may be open at the end, which is not decided here; otherwise
-/// whether it is all ASCII.
-///
-/// # Safety
-/// The machine must have the instruction set of `V`.
-#[inline(always)]
-pub(super) unsafe fn validate<V: Vector, const GROUP: usize, const PART: usize>(text: &[u8]) -> Option<bool> {
-    let (from, len) = (text.as_ptr(), text.len());
-    // SAFETY: the machine has the instruction set, and all places are within the text.
-    unsafe {
-        if len >= LONG {
-            return long::<V, false, GROUP, PART>(from, from.cast_mut(), len, [0; 4]);
-        }
-        let mut check = Check::<V>::new();
-        let head = len % size_of::<V>();
-        if head != 0 {
-            check.block(V::load_at_end(from, head));
-        }
-        check.run::<false, GROUP, PART>(from, from.cast_mut(), head, len, V::splat(0));
-        check.result()
-    }
-}
-
-/// [`xor_and_validate`]; without `XOR`, nothing is written, and `from` and `to` are the same.
-///
-/// # Safety
-/// As [`xor_and_validate`]; without `XOR`, `to` need only be valid for reads.
-#[inline(always)]
-unsafe fn long<V: Vector, const XOR: bool, const GROUP: usize, const PART: usize>(
+pub(super) unsafe fn xor_and_validate<V: Vector, const XOR: bool, const GROUP: usize, const PART: usize>(
     from: *const u8,
     to: *mut u8,
     len: usize,
@@ -99,6 +64,29 @@ unsafe fn long<V: Vector, const XOR: bool, const GROUP: usize, const PART: usize
             to.cast::<V>().write_unaligned(first);
             to.add(len - size).cast::<V>().write_unaligned(last);
         }
+        check.result()
+    }
+}
+
+/// `None` if the text is not UTF-8, but for a code point that may be open at the end, which is not decided here; otherwise
+/// whether it is all ASCII.
+///
+/// # Safety
+/// The machine must have the instruction set of `V`.
+#[inline(always)]
+pub(super) unsafe fn validate<V: Vector, const GROUP: usize, const PART: usize>(text: &[u8]) -> Option<bool> {
+    let (from, len) = (text.as_ptr(), text.len());
+    // SAFETY: the machine has the instruction set, and all places are within the text.
+    unsafe {
+        if len >= LONG {
+            return xor_and_validate::<V, false, GROUP, PART>(from, from.cast_mut(), len, [0; 4]);
+        }
+        let mut check = Check::<V>::new();
+        let head = len % size_of::<V>();
+        if head != 0 {
+            check.block(V::load_at_end(from, head));
+        }
+        check.run::<false, GROUP, PART>(from, from.cast_mut(), head, len, V::splat(0));
         check.result()
     }
 }
@@ -193,7 +181,7 @@ impl<V: Vector> Check<V> {
                     if any.is_ascii() {
                         self.ascii();
                         ascii_len += size_of::<[V; PART]>();
-                        if ascii_len >= 128 {
+                        if ascii_len >= RUN {
                             break;
                         }
                     } else {

@@ -67,11 +67,11 @@ pub(crate) unsafe fn xor_text(from: *const u8, to: *mut u8, len: usize, key: [u8
             cpu::Path::Ssse3 if len >= super::lookup::LONG => ssse3::xor_and_validate(from, to, len, key),
             #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
             cpu::Path::Neon if len >= super::lookup::LONG => {
-                super::lookup::xor_and_validate::<core::arch::aarch64::uint8x16_t, 8, 4>(from, to, len, key)
+                super::lookup::xor_and_validate::<core::arch::aarch64::uint8x16_t, true, 8, 4>(from, to, len, key)
             }
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             cpu::Path::Simd128 if len >= super::lookup::LONG => {
-                super::lookup::xor_and_validate::<core::arch::wasm32::v128, 8, 4>(from, to, len, key)
+                super::lookup::xor_and_validate::<core::arch::wasm32::v128, true, 8, 4>(from, to, len, key)
             }
             _ if xor::xor_raw(from, to, len, key) => Some(true),
             _ => see(slice::from_raw_parts(to, len)),
@@ -98,7 +98,7 @@ macro_rules! compiled {
                 key: [u8; 4],
             ) -> Option<bool> {
                 // SAFETY: as the caller's.
-                unsafe { lookup::xor_and_validate::<$vector, $group, $part>(from, to, len, key) }
+                unsafe { lookup::xor_and_validate::<$vector, true, $group, $part>(from, to, len, key) }
             }
 
             /// # Safety
@@ -143,7 +143,7 @@ pub(super) fn instances() -> impl Iterator<Item = Instance> {
     #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
     let all: [(cpu::Path, Instance); 1] = {
         use core::arch::aarch64::uint8x16_t;
-        let xor_and_validate = super::lookup::xor_and_validate::<uint8x16_t, 8, 4>;
+        let xor_and_validate = super::lookup::xor_and_validate::<uint8x16_t, true, 8, 4>;
         [(cpu::Path::Neon, ("neon", xor_and_validate, super::lookup::validate::<uint8x16_t, 8, 4>))]
     };
     #[cfg(not(any(
