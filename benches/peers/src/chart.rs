@@ -6,7 +6,7 @@ use std::path::Path;
 use plotters::prelude::*;
 
 use crate::peers::Rank;
-use crate::report::{Results, Table};
+use crate::report::{Outcome, Results, Table};
 
 /// The codecs that get a colour of their own; the others are small and grey.
 const SHOWN: &[(&str, RGBColor)] = &[
@@ -89,11 +89,15 @@ fn try_draw(path: &Path, results: &Results) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The codecs with a ratio: not the yardsticks, and of wsframe only the assembler, which does what the rivals do.
+/// The codecs, each compared with the quickest rival of all: not the yardsticks, and of wsframe only the assembler, which does
+/// what the rivals do.
 fn ratios(table: &Table) -> impl Iterator<Item = (&'static str, Rank, f64)> + '_ {
-    table.outcomes.iter().filter_map(|outcome| {
-        let ratio = outcome.result.as_ref().ok()?.ratio;
+    let median = |outcome: &Outcome| Some(outcome.result.as_ref().ok()?.median);
+    let rivals = table.outcomes.iter().filter(|outcome| outcome.rank == Rank::Rival);
+    let quickest = rivals.filter_map(median).min_by(f64::total_cmp);
+    table.outcomes.iter().filter_map(move |outcome| {
         let shown = outcome.rank == Rank::Rival || outcome.codec == SHOWN[0].0;
-        (shown && ratio.is_finite()).then_some((outcome.codec, outcome.rank, ratio))
+        let ratio = median(outcome)? / quickest?;
+        shown.then_some((outcome.codec, outcome.rank, ratio))
     })
 }

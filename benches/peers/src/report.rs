@@ -14,13 +14,15 @@ pub struct Measured {
     pub median: f64,
     pub minimum: f64,
     pub gib_per_second: f64,
-    /// The median, compared with the quickest rival's.
+    /// The median, compared with the quickest rival's: of all, or of those whose messages own their payload, if this one's do.
     pub ratio: f64,
 }
 
 pub struct Outcome {
     pub codec: &'static str,
     pub rank: Rank,
+    /// Whether it is compared with those alone whose messages own their payload.
+    pub owns: bool,
     pub result: Result<Measured, String>,
 }
 
@@ -57,8 +59,13 @@ pub fn print_table(table: &Table) {
     for outcome in rows {
         match &outcome.result {
             Ok(measured) => println!(
-                "  {:<20} {:>13.1} {:>13.1} {:>9.2} {:>8.2}",
-                outcome.codec, measured.median, measured.minimum, measured.gib_per_second, measured.ratio
+                "  {:<20} {:>13.1} {:>13.1} {:>9.2} {:>8.2}{}",
+                outcome.codec,
+                measured.median,
+                measured.minimum,
+                measured.gib_per_second,
+                measured.ratio,
+                if outcome.owns { " *" } else { "" }
             ),
             Err(reason) => println!("  {:<20} fails: {}", outcome.codec, reason.chars().take(90).collect::<String>()),
         }
@@ -80,7 +87,10 @@ pub fn print_notes() {
     for codec in CODECS {
         println!("  {} {}: {}. Does not check: {}.", codec.name, version(codec), codec.mode, codec.unchecked);
     }
-    println!("  ratio: the median, compared with that of the quickest rival that passes.");
+    println!(
+        "  ratio: the median, compared with that of the quickest rival that passes; where messages own their payload (*),"
+    );
+    println!("         with the quickest whose messages do.");
     if !cfg!(have_wslay) {
         println!("  wslay was left out: libwslay was not found when this was built (Debian: libwslay-dev).");
     }
@@ -140,7 +150,7 @@ fn json(results: &Results) -> Value {
         .iter()
         .map(|codec| {
             json!({
-                "codec": codec.name, "version": version(codec), "mode": codec.mode, "does_not_check": codec.unchecked,
+                "codec": codec.name, "messages": if codec.owns { "owned" } else { "borrowed" }, "version": version(codec), "mode": codec.mode, "does_not_check": codec.unchecked,
             })
         })
         .collect();

@@ -31,6 +31,8 @@ impl Effort {
 /// Something that is timed: `run(n)` does n passes.
 struct Contestant<'a> {
     codec: &'static Codec,
+    /// Whether it is compared with those alone whose messages own their payload.
+    owns: bool,
     run: Box<dyn FnMut(usize) + 'a>,
     /// So many that a round takes its time.
     passes: usize,
@@ -139,7 +141,7 @@ fn decode(workload: &Workload, wanted: &Wanted, effort: &Effort) -> Table {
                     peer.run(&mut tally).expect("it passed before");
                     black_box((tally.messages, tally.bytes, tally.pings));
                 });
-                contestants.push(Contestant { codec, run, passes: 1, samples: Vec::new() });
+                contestants.push(Contestant { codec, owns: codec.owns, run, passes: 1, samples: Vec::new() });
             }
             Err(reason) => failed.push((codec.name, reason)),
         }
@@ -170,7 +172,7 @@ fn encode(workload: &EncodeWorkload, wanted: &Wanted, effort: &Effort) -> Table 
                         black_box(&mut encoder);
                     }
                 });
-                contestants.push(Contestant { codec, run, passes: 1, samples: Vec::new() });
+                contestants.push(Contestant { codec, owns: false, run, passes: 1, samples: Vec::new() });
             }
             Err(reason) => failed.push((codec.name, reason)),
         }
@@ -221,12 +223,21 @@ fn measure(
                 gib_per_second: per_frame / median * 1e9 / f64::from(1 << 30),
                 ratio: f64::NAN,
             };
-            Outcome { codec: contestant.codec.name, rank: contestant.codec.rank, result: Ok(measured) }
+            Outcome {
+                codec: contestant.codec.name,
+                rank: contestant.codec.rank,
+                owns: contestant.owns,
+                result: Ok(measured),
+            }
         })
         .collect();
-    let rivals = outcomes.iter().filter(|outcome| outcome.rank == Rank::Rival);
-    let quickest = rivals.filter_map(|outcome| Some(outcome.result.as_ref().ok()?.median)).min_by(f64::total_cmp);
+    let quickest = |owning: bool| {
+        let rivals = outcomes.iter().filter(|outcome| outcome.rank == Rank::Rival && (outcome.owns || !owning));
+        rivals.filter_map(|outcome| Some(outcome.result.as_ref().ok()?.median)).min_by(f64::total_cmp)
+    };
+    let (of_all, of_owning) = (quickest(false), quickest(true));
     for outcome in &mut outcomes {
+        let quickest = if outcome.owns { of_owning } else { of_all };
         if let (Ok(measured), Some(quickest)) = (&mut outcome.result, quickest) {
             measured.ratio = measured.median / quickest;
         }
@@ -234,6 +245,7 @@ fn measure(
     outcomes.extend(failed.into_iter().map(|(codec, reason)| Outcome {
         codec,
         rank: Rank::Rival,
+        owns: false,
         result: Err(reason),
     }));
     Table { name, title, frames, payload, outcomes }

@@ -14,6 +14,7 @@ pub const CODEC: Codec = Codec {
     name: "actix-http",
     package: "actix-http",
     rank: Rank::Rival,
+    owns: true,
     mode: "ws::Codec::decode from a BytesMut; fragments are assembled by the harness",
     unchecked: "UTF-8 (done by the harness with simdutf8)",
     decoder: Some(|feed, role| {

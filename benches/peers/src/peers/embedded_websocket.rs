@@ -17,6 +17,7 @@ pub const CODEC: Codec = Codec {
     name: "embedded-websocket",
     package: "embedded-websocket",
     rank: Rank::Rival,
+    owns: false,
     mode: "WebSocket::read from one buffer into another, which the harness keeps",
     unchecked: "UTF-8 (done by the harness with simdutf8), reserved bits, masks, fragmented control frames",
     decoder: Some(|feed, role| {

@@ -14,6 +14,7 @@ pub const CODEC: Codec = Codec {
     name: "fastwebsockets",
     package: "fastwebsockets",
     rank: Rank::Rival,
+    owns: true,
     mode: "FragmentCollector over an AsyncRead polled by hand, no automatic answers; its buffer is 8 KiB, fixed",
     unchecked: "whether the mask bit fits the role",
     decoder: Some(|feed, role| Box::new(Reading(FragmentCollector::new(socket(feed, role))))),

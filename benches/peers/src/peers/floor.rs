@@ -8,6 +8,7 @@ pub const MEMCPY: Codec = Codec {
     name: "memcpy only",
     package: "",
     rank: Rank::Yardstick,
+    owns: false,
     mode: "the reads alone, into one buffer",
     unchecked: "anything",
     decoder: Some(|feed, _| Box::new(Memcpy(feed))),

@@ -57,6 +57,9 @@ pub struct Codec {
     /// The package whose version is told; empty for none.
     pub package: &'static str,
     pub rank: Rank,
+    /// Whether its messages own their payload, so that they can be kept: what others lend from their buffer, a user who keeps
+    /// it must copy.
+    pub owns: bool,
     pub mode: &'static str,
     /// What it does not check, or leaves to the harness.
     pub unchecked: &'static str,

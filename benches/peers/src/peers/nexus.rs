@@ -12,6 +12,7 @@ pub const CODEC: Codec = Codec {
     name: "nexus-web",
     package: "nexus-web",
     rank: Rank::Rival,
+    owns: false,
     mode: "FrameReader, buffer of 128 KiB that is read into; FrameWriter into a slice",
     unchecked: "UTF-8 of a message in one frame that does not fit the buffer at once",
     decoder: Some(|feed, role| {

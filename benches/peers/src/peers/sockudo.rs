@@ -14,6 +14,7 @@ pub const CODEC: Codec = Codec {
     name: "sockudo-ws",
     package: "sockudo-ws",
     rank: Rank::Rival,
+    owns: true,
     mode: "Protocol::process_into a reused Vec of messages, from a BytesMut",
     unchecked: "nothing that was noticed",
     decoder: Some(|feed, role| {

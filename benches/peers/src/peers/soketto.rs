@@ -16,6 +16,7 @@ pub const CODEC: Codec = Codec {
     name: "soketto",
     package: "soketto",
     rank: Rank::Rival,
+    owns: true,
     mode: "Receiver::receive into a reused Vec, over a BufReader of 64 KiB, polled by hand; pongs go to a sink",
     unchecked: "UTF-8 (done by the harness with simdutf8), masks",
     decoder: Some(|feed, role| {

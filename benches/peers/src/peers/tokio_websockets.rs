@@ -15,6 +15,7 @@ pub const CODEC: Codec = Codec {
     name: "tokio-websockets",
     package: "tokio-websockets",
     rank: Rank::Rival,
+    owns: true,
     mode: "WebSocketStream polled by hand, no limits, simdutf8; pongs go to a sink",
     unchecked: "nothing that was noticed",
     decoder: Some(|feed, role| Box::new(Reading { stream: stream(feed.clone(), role), feed })),

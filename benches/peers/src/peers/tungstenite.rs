@@ -16,6 +16,7 @@ pub const CODEC: Codec = Codec {
     name: "tungstenite",
     package: "tungstenite",
     rank: Rank::Rival,
+    owns: true,
     mode: "WebSocket::read over a Read, 64 KiB read buffer, no limits; pongs go to a sink",
     unchecked: "nothing that was noticed",
     decoder: Some(|feed, role| Box::new(Reading(socket(feed, role)))),

@@ -15,6 +15,7 @@ pub const CODEC: Codec = Codec {
     name: "web-socket",
     package: "web-socket",
     rank: Rank::Rival,
+    owns: true,
     mode: "WebSocket::recv over a BufReader of 64 KiB, polled by hand; fragments are assembled by the harness",
     unchecked: "UTF-8 (done by the harness with simdutf8)",
     decoder: Some(|feed, role| {

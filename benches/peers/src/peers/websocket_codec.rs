@@ -14,6 +14,7 @@ pub const CODEC: Codec = Codec {
     name: "websocket-codec",
     package: "websocket-codec",
     rank: Rank::Rival,
+    owns: true,
     mode: "MessageCodec::decode from a BytesMut",
     unchecked: "whether the mask bit fits the role",
     decoder: Some(|feed, role| Box::new(Reading { feed, codec: codec(role), buffer: BytesMut::new() })),

@@ -13,6 +13,7 @@ pub const CODEC: Codec = Codec {
     name: "websocket-sans-io",
     package: "websocket-sans-io",
     rank: Rank::Rival,
+    owns: false,
     mode: "WebsocketFrameDecoder::add_data in place; messages are assembled by the harness",
     unchecked: "nearly everything: UTF-8 (done by the harness with simdutf8), masks, reserved bits, the order of frames",
     decoder: Some(|feed, _| Box::new(Reading { feed, decoder: WebsocketFrameDecoder::new(), message: Vec::new() })),

@@ -17,6 +17,7 @@ pub const CODEC: Codec = Codec {
     name: "websocketz",
     package: "websocketz",
     rank: Rank::Rival,
+    owns: false,
     mode: "WebSocketRead, polled by hand; its two buffers hold the workload's longest message (at least 64 KiB)",
     unchecked: "nothing that was noticed",
     decoder: Some(|feed, role| {

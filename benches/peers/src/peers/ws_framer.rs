@@ -12,6 +12,7 @@ pub const CODEC: Codec = Codec {
     name: "ws-framer",
     package: "ws-framer",
     rank: Rank::Rival,
+    owns: false,
     mode: "WsRxFramer; its buffer holds the workload's longest message (at least 4 KiB, which it moves after each frame)",
     unchecked: "masks; a key of zeros is sent unless a getrandom feature is on",
     decoder: Some(|feed, _| {

@@ -18,6 +18,7 @@ pub const DECODER: Codec = Codec {
     name: "wsframe decoder",
     package: "wsframe",
     rank: Rank::Own,
+    owns: false,
     mode: "Decoder: pieces, in the buffer that was read into",
     unchecked: "nothing; a message that came in several pieces is not assembled",
     decoder: Some(|feed, role| Box::new(Streaming { feed, decoder: Decoder::new(ws_role(role)) })),
@@ -28,6 +29,7 @@ pub const CONNECTION: Codec = Codec {
     name: "wsframe connection",
     package: "wsframe",
     rank: Rank::Own,
+    owns: false,
     mode: "Connection over the Decoder: pieces, with all that an endpoint must do by itself; Pongs go nowhere",
     unchecked: "nothing; a message that came in several pieces is not assembled",
     decoder: Some(|feed, role| match role {
@@ -44,6 +46,7 @@ pub const ASSEMBLER: Codec = Codec {
     name: "wsframe assembler",
     package: "wsframe",
     rank: Rank::Own,
+    owns: false,
     mode: "Assembler: whole messages; it keeps its buffer, as the others do",
     unchecked: "nothing",
     decoder: Some(|feed, role| {
@@ -57,6 +60,7 @@ pub const CODEC: Codec = Codec {
     name: "wsframe codec",
     package: "wsframe",
     rank: Rank::Own,
+    owns: true,
     mode: "codec: owned messages, read into the decoder's buffer; it keeps it, as the others do",
     unchecked: "nothing",
     decoder: Some(|feed, role| {
@@ -71,6 +75,7 @@ pub const ENCODER: Codec = Codec {
     name: "wsframe encoder",
     package: "wsframe",
     rank: Rank::Own,
+    owns: false,
     mode: "Encoder into a slice; keys from the harness' generator",
     unchecked: "nothing",
     decoder: None,

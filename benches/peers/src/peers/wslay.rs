@@ -6,6 +6,7 @@ pub const CODEC: Codec = Codec {
     name: "wslay",
     package: "wslay",
     rank: Rank::Rival,
+    owns: false,
     mode: "C library, event interface with buffering; it reads 4 KiB at a time; pongs go to a sink",
     unchecked: "nothing that was noticed",
     #[cfg(have_wslay)]

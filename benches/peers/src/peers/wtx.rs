@@ -19,6 +19,7 @@ pub const CODEC: Codec = Codec {
     name: "wtx",
     package: "wtx",
     rank: Rank::Rival,
+    owns: false,
     mode: "WebSocket::read_frame (adaptive payload) over its Stream trait, polled by hand; pongs go to a sink",
     unchecked: "nothing that was noticed",
     decoder: Some(|feed, role| match role {

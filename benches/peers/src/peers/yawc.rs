@@ -15,6 +15,7 @@ pub const CODEC: Codec = Codec {
     name: "yawc",
     package: "yawc",
     rank: Rank::Rival,
+    owns: true,
     mode: "codec::Decoder::decode from a BytesMut; fragments are assembled by the harness",
     unchecked: "UTF-8 (done by the harness with simdutf8), the order of frames; as a client, whether the mask bit is unset",
     decoder: Some(|feed, role| {
