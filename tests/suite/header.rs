@@ -70,20 +70,25 @@ fn a_mask_goes_on_where_its_last_piece_ended() {
 #[test]
 fn the_kernels_are_the_best_that_the_machine_and_the_build_allow() {
     let name = wsframe::kernels();
-    let forced = ["portable", "sse2", "avx2", "avx512"]
+    let forced = ["portable", "sse2", "ssse3", "avx2", "avx512"]
         .into_iter()
         .find(|name| option_env!("RUSTFLAGS").unwrap_or_default().contains(&format!("wsframe_force=\"{name}\"")));
     #[cfg(target_arch = "x86_64")]
     {
-        let has_avx512 = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("bmi2");
-        let has =
-            [("avx512", has_avx512), ("avx2", is_x86_feature_detected!("avx2")), ("sse2", true), ("portable", true)];
+        let has = [
+            ("avx512", is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")),
+            ("avx2", is_x86_feature_detected!("avx2")),
+            ("ssse3", is_x86_feature_detected!("ssse3")),
+            ("sse2", true),
+            ("portable", true),
+        ];
         let allowed = has.iter().skip_while(|(name, _)| forced.is_some_and(|forced| forced != *name));
         let (expected, _) = allowed.into_iter().find(|(_, has)| *has).unwrap();
         assert_eq!(name, *expected);
     }
     #[cfg(not(target_arch = "x86_64"))]
-    assert_eq!((name, forced.unwrap_or("portable")), ("portable", "portable"));
+    {
+        let neon = cfg!(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"));
+        assert_eq!(name, if neon && forced.is_none() { "neon" } else { "portable" });
+    }
 }
