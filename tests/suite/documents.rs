@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use wsframe::codec::{MessageCodec, MessageDecoder};
-use wsframe::{Assembler, Config, Connection, Decoder, Role, Unmasked};
+use wsframe::{Config, Role};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -49,6 +48,9 @@ fn the_number_of_vectors_is_right() {
 #[cfg(target_pointer_width = "64")]
 #[test]
 fn the_sizes_on_the_crate_page_are_right() {
+    use wsframe::codec::{MessageCodec, MessageDecoder};
+    use wsframe::{Assembler, Connection, Decoder, Unmasked};
+
     let page = read("src/lib.md");
     let row = page.lines().find(|line| line.starts_with("| an idle connection holds |")).unwrap();
     let cells: Vec<_> = row.split('|').skip(2).map(str::trim).collect();
