@@ -89,7 +89,7 @@ macro_rules! compiled {
             use super::super::lookup;
 
             /// # Safety
-            /// As [`xor_and_validate`](super::lookup::xor_and_validate).
+            /// As [`lookup::xor_and_validate`].
             #[target_feature(enable = $features)]
             pub(super) unsafe fn xor_and_validate(
                 from: *const u8,
@@ -102,7 +102,7 @@ macro_rules! compiled {
             }
 
             /// # Safety
-            /// As [`validate`](super::lookup::validate).
+            /// As [`lookup::validate`].
             #[target_feature(enable = $features)]
             pub(super) unsafe fn validate(text: &[u8]) -> Option<bool> {
                 // SAFETY: as the caller's.
