@@ -187,7 +187,8 @@ impl<K: Masking> Encoder<K> {
     /// ```
     ///
     /// # Errors
-    /// The [`EncodeError`] of the first frame that is refused. Nothing was appended then, and the encoder is as it was.
+    /// The [`EncodeError`] of the first frame that is refused. Nothing was appended then, and the encoder is as it was, except
+    /// that the keys of the frames before it were drawn.
     #[cfg(feature = "alloc")]
     pub fn append_all<'f, F: Into<Frame<'f>>>(
         &mut self,

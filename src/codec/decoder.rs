@@ -228,17 +228,21 @@ impl MessageDecoder {
     /// ```
     #[allow(unsafe_code, reason = "the room is handed out after it was initialized")]
     pub fn spare_mut(&mut self) -> &mut [u8] {
-        let len = self.make_room();
-        let ready = self.spare_initialized().min(len);
-        let spare = &mut self.buffer.spare_capacity_mut()[..len];
+        self.make_room();
+        // All of it, so that what is initialized goes up to the end of the buffer.
+        let ready = self.spare_initialized();
+        let spare = self.buffer.spare_capacity_mut();
         if let Some(rest) = spare.get_mut(ready..) {
             rest.fill(mem::MaybeUninit::new(0));
         }
         let room = spare.as_ptr_range();
-        if ready == 0 {
-            self.initialized.start = room.start.addr();
+        let (start, end) = (room.start.addr(), room.end.addr());
+        if start > self.initialized.end || end < self.initialized.start {
+            // Between the two, nothing is known.
+            self.initialized = start..end;
+        } else {
+            self.initialized = self.initialized.start.min(start)..self.initialized.end.max(end);
         }
-        self.initialized.end = self.initialized.end.max(room.end.addr());
         // SAFETY: the first `ready` bytes were initialized before, and the others have just been.
         unsafe { slice::from_raw_parts_mut(spare.as_mut_ptr().cast(), spare.len()) }
     }
@@ -440,17 +444,19 @@ impl MessageDecoder {
             // What comes after a long message is not worth room of its own.
             let room = if expected < HEAVY { room } else { TAIL };
             if !self.buffer.try_reclaim(expected.saturating_add(room)) && spare < enough {
+                let justified = justified.max(self.read.clamp(ROOM.0, ROOM.1));
                 self.grow(missing.min(justified).saturating_add(room).max(held - self.len));
             }
             return self.spare();
         }
         // No more than the message lacks: the beginning of the next one would have to be moved, or read after a gap.
-        let missing = missing.saturating_sub(held - self.len).max(MIN_ROOM);
+        let undecoded = held - self.len;
+        let missing = missing.saturating_sub(undecoded).max(MIN_ROOM);
         // Not more than a part of what came: messages that are kept keep the room that is left.
         if spare < enough.min(missing).min(held / 4).max(MIN_ROOM)
             && !(held <= ROOM.1 && self.buffer.try_reclaim(missing))
         {
-            self.grow(missing.min(justified) + TAIL);
+            self.grow((missing.min(justified) + TAIL).max(undecoded));
         }
         self.spare().min(missing)
     }
