@@ -275,6 +275,32 @@ fn after_the_end_of_the_stream_what_is_read_is_dropped() {
     }
 }
 
+/// A message that was moved to a lower address has room after it that ends before what was known to be initialized: nothing
+/// between the two is handed out as it was found.
+#[test]
+fn room_that_was_not_initialized_is_never_handed_out() {
+    const FOUND: u8 = 0xa5;
+    let mut memory = BytesMut::new();
+    memory.resize(140_000, FOUND);
+    memory.clear();
+    let mut received = memory.split_off(100_000);
+    drop(memory);
+    let stream = wsframe_dev::frame(0x82, None, &[7; 60_000]);
+    received.extend_from_slice(&stream[..39_900]);
+    let mut decoder = MessageDecoder::new(Role::Client).with_max_idle_buffer(1 << 20).with_received(received);
+    let mut rest = &stream[39_900..];
+    assert_eq!(decoder.decode(), Ok(None));
+    for _ in 0..4 {
+        let room = decoder.spare_mut();
+        assert!(!room.contains(&FOUND));
+        let len = room.len().min(rest.len());
+        room[..len].copy_from_slice(&rest[..len]);
+        rest = &rest[len..];
+        decoder.commit(len);
+        while decoder.decode().unwrap().is_some() {}
+    }
+}
+
 #[test]
 fn initialized_room_is_not_initialized_again() {
     let mut decoder = MessageDecoder::new(Role::Client);
