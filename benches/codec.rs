@@ -40,17 +40,15 @@ fn payload(content: Content, len: usize) -> Vec<u8> {
 struct Stream {
     role: Role,
     bytes: Vec<u8>,
-    frames: u64,
     keys: Rng,
 }
 
 impl Stream {
     fn new(role: Role) -> Stream {
-        Stream { role, bytes: Vec::new(), frames: 0, keys: Rng(1) }
+        Stream { role, bytes: Vec::new(), keys: Rng(1) }
     }
 
     fn push(&mut self, first: u8, payload: &[u8]) {
-        self.frames += 1;
         let key = (self.role == Role::Server).then(|| self.keys.key());
         push_frame(&mut self.bytes, first, key, payload);
     }

@@ -433,7 +433,7 @@ impl MessageDecoder {
     /// [`MessageDecoder::make_room`] after the beginning of a message.
     fn make_room_in_message(&mut self, spare: usize) -> usize {
         let (held, missing) = (self.buffer.len(), self.missing());
-        let (enough, room) = (self.read.clamp(MIN_ROOM, ROOM.1), self.read.clamp(ROOM.0, ROOM.1));
+        let (enough, usual) = (self.read.clamp(MIN_ROOM, ROOM.1), self.read.clamp(ROOM.0, ROOM.1));
         // What came so far justifies as much again, and what came before justifies what an idle connection may keep.
         let justified = held.max(self.last.min(self.max_idle_buffer));
         if held < HEAVY {
@@ -442,10 +442,9 @@ impl MessageDecoder {
             let expected =
                 if self.machine.is_last_frame() { missing } else { missing.min(self.last.saturating_sub(self.len)) };
             // What comes after a long message is not worth room of its own.
-            let room = if expected < HEAVY { room } else { TAIL };
-            if !self.buffer.try_reclaim(expected.saturating_add(room)) && spare < enough {
-                let justified = justified.max(self.read.clamp(ROOM.0, ROOM.1));
-                self.grow(missing.min(justified).saturating_add(room).max(held - self.len));
+            let after = if expected < HEAVY { usual } else { TAIL };
+            if !self.buffer.try_reclaim(expected.saturating_add(after)) && spare < enough {
+                self.grow((missing.min(justified.max(usual)) + after).max(held - self.len));
             }
             return self.spare();
         }

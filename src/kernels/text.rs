@@ -39,10 +39,10 @@ pub(crate) fn see(text: &[u8]) -> Option<bool> {
         cpu::Path::Ssse3 => unsafe { ssse3::validate(text) },
         // SAFETY: the target has the instruction set.
         #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
-        cpu::Path::Neon => unsafe { super::lookup::validate::<core::arch::aarch64::uint8x16_t, 8, 4>(text) },
+        cpu::Path::Neon => unsafe { neon::validate(text) },
         // SAFETY: the target has the instruction set.
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        cpu::Path::Simd128 => unsafe { super::lookup::validate::<core::arch::wasm32::v128, 8, 4>(text) },
+        cpu::Path::Simd128 => unsafe { simd128::validate(text) },
         _ => see_by_core(text),
     }
 }
@@ -66,31 +66,27 @@ pub(crate) unsafe fn xor_text(from: *const u8, to: *mut u8, len: usize, key: [u8
             #[cfg(target_arch = "x86_64")]
             cpu::Path::Ssse3 if len >= super::lookup::LONG => ssse3::xor_and_validate(from, to, len, key),
             #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
-            cpu::Path::Neon if len >= super::lookup::LONG => {
-                super::lookup::xor_and_validate::<core::arch::aarch64::uint8x16_t, true, 8, 4>(from, to, len, key)
-            }
+            cpu::Path::Neon if len >= super::lookup::LONG => neon::xor_and_validate(from, to, len, key),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            cpu::Path::Simd128 if len >= super::lookup::LONG => {
-                super::lookup::xor_and_validate::<core::arch::wasm32::v128, true, 8, 4>(from, to, len, key)
-            }
+            cpu::Path::Simd128 if len >= super::lookup::LONG => simd128::xor_and_validate(from, to, len, key),
             _ if xor::xor_raw(from, to, len, key) => Some(true),
             _ => see(slice::from_raw_parts(to, len)),
         }
     }
 }
 
-/// The kernels of `lookup`, compiled for an instruction set.
-#[cfg(target_arch = "x86_64")]
+/// The kernels of `lookup`, compiled for an instruction set: one that the target always has, or these features.
+#[cfg_attr(not(target_arch = "x86_64"), allow(unused_macros, reason = "not every target has registers"))]
 macro_rules! compiled {
-    ($name:ident, $features:literal, $vector:ident, $group:literal, $part:literal) => {
+    ($name:ident, $($features:literal,)? $arch:ident::$vector:ident, $group:literal, $part:literal) => {
         mod $name {
-            use core::arch::x86_64::$vector;
+            use core::arch::$arch::$vector;
 
             use super::super::lookup;
 
             /// # Safety
             /// As [`lookup::xor_and_validate`].
-            #[target_feature(enable = $features)]
+            $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn xor_and_validate(
                 from: *const u8,
                 to: *mut u8,
@@ -103,7 +99,7 @@ macro_rules! compiled {
 
             /// # Safety
             /// As [`lookup::validate`].
-            #[target_feature(enable = $features)]
+            $(#[target_feature(enable = $features)])?
             pub(super) unsafe fn validate(text: &[u8]) -> Option<bool> {
                 // SAFETY: as the caller's.
                 unsafe { lookup::validate::<$vector, $group, $part>(text) }
@@ -113,11 +109,15 @@ macro_rules! compiled {
 }
 
 #[cfg(target_arch = "x86_64")]
-compiled!(avx512, "avx512f,avx512bw", __m512i, 4, 4);
+compiled!(avx512, "avx512f,avx512bw", x86_64::__m512i, 4, 4);
 #[cfg(target_arch = "x86_64")]
-compiled!(avx2, "avx2", __m256i, 8, 1);
+compiled!(avx2, "avx2", x86_64::__m256i, 8, 1);
 #[cfg(target_arch = "x86_64")]
-compiled!(ssse3, "ssse3", __m128i, 8, 4);
+compiled!(ssse3, "ssse3", x86_64::__m128i, 8, 4);
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
+compiled!(neon, aarch64::uint8x16_t, 8, 4);
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+compiled!(simd128, wasm32::v128, 8, 4);
 
 fn see_by_core(text: &[u8]) -> Option<bool> {
     match core::str::from_utf8(text) {
@@ -141,11 +141,7 @@ pub(super) fn instances() -> impl Iterator<Item = Instance> {
         (cpu::Path::Avx512, ("avx512", avx512::xor_and_validate, avx512::validate)),
     ];
     #[cfg(all(target_arch = "aarch64", target_feature = "neon", target_endian = "little"))]
-    let all: [(cpu::Path, Instance); 1] = {
-        use core::arch::aarch64::uint8x16_t;
-        let xor_and_validate = super::lookup::xor_and_validate::<uint8x16_t, true, 8, 4>;
-        [(cpu::Path::Neon, ("neon", xor_and_validate, super::lookup::validate::<uint8x16_t, 8, 4>))]
-    };
+    let all: [(cpu::Path, Instance); 1] = [(cpu::Path::Neon, ("neon", neon::xor_and_validate, neon::validate))];
     #[cfg(not(any(
         target_arch = "x86_64",
         all(target_arch = "aarch64", target_feature = "neon", target_endian = "little")
