@@ -1,14 +1,20 @@
 //! Events to whole messages: borrowed from the input if a message came whole, gathered if it came in pieces.
 
+#[cfg(feature = "deflate")]
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 
 use crate::close_frame::CloseFrame;
 use crate::config::Config;
+#[cfg(feature = "deflate")]
+use crate::deflate::{Inflate, Inflater, Inflating};
 use crate::error::DecodeError;
 use crate::event::{Message, MessageEvent};
 use crate::machine::{Machine, Next, Payload, State, Taken, split};
+#[cfg(feature = "deflate")]
+use crate::opcode::Rsv;
 use crate::payload::{PassError, make_room};
 use crate::role::Role;
 
@@ -42,7 +48,6 @@ const MAX_IDLE_BUFFER: usize = 64 * 1024;
 /// assert_eq!(seen, ["ping of 0 bytes", "Hello"]);
 /// # Ok::<(), wsframe::DecodeError>(())
 /// ```
-#[derive(Clone)]
 pub struct Assembler {
     machine: Machine,
     /// The message under way, as far as it came, or the one that was returned last.
@@ -52,6 +57,9 @@ pub struct Assembler {
     /// The offset of the message under way, or of the one that was returned last.
     offset: u64,
     max_idle_buffer: usize,
+    /// Where permessage-deflate was agreed; dropped with the buffer.
+    #[cfg(feature = "deflate")]
+    inflating: Option<Box<Inflating>>,
 }
 
 impl Assembler {
@@ -68,7 +76,19 @@ impl Assembler {
             gathered: None,
             offset: 0,
             max_idle_buffer: MAX_IDLE_BUFFER,
+            #[cfg(feature = "deflate")]
+            inflating: None,
         }
+    }
+
+    /// Inflates compressed messages, where permessage-deflate was agreed (feature `deflate`): they come out like all others, and
+    /// RSV1 need not be allowed in the [`Config`]. A message is inflated as its payload arrives, in room that grows with what
+    /// comes of it, up to [`Inflater::with_max_message_len`].
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_inflater(mut self, inflater: Inflater<impl Inflate + Send + Sync + 'static>) -> Assembler {
+        self.inflating = Some(Inflating::new(&mut self.machine, inflater));
+        self
     }
 
     /// Sets how large a buffer an idle connection keeps, in bytes, instead of 64 KiB. More is worth it for few connections
@@ -113,6 +133,10 @@ impl Assembler {
             self.gathered = None;
             self.buffer.clear();
         }
+        #[cfg(feature = "deflate")]
+        if self.inflating.is_some() && is_marked(input) {
+            return None;
+        }
         match self.machine.take_whole_message(input)? {
             Ok((payload, taken)) => Some(Ok(Message::in_input(payload, taken))),
             Err(error) => Some(Err(self.refuse(error))),
@@ -153,7 +177,16 @@ impl Assembler {
     /// The gathered message that the last call of [`Assembler::decode`] returned, for a caller whose own loop could not keep
     /// the event. `None` after any other call.
     pub fn gathered<'b>(&self) -> Option<Message<'_, 'b>> {
-        self.gathered.map(|taken| Message::gathered(&self.buffer, taken, self.offset))
+        self.gathered.map(|taken| self.message(taken))
+    }
+
+    /// The message that was gathered.
+    fn message<'b>(&self, taken: Taken) -> Message<'_, 'b> {
+        #[cfg(feature = "deflate")]
+        if let Some(inflating) = self.inflating.as_deref().filter(|_| taken.rsv.contains(Rsv::RSV1)) {
+            return Message::inflated(inflating.message(), taken, self.offset, inflating.wire_len());
+        }
+        Message::gathered(&self.buffer, taken, self.offset)
     }
 
     /// The payload of the control frame that the last call of [`Assembler::decode`] returned, for a caller whose own loop
@@ -192,7 +225,16 @@ impl Assembler {
     /// From now on, what comes is discarded.
     pub(crate) fn stop(&mut self) {
         self.machine.stop();
+        self.drop_buffers();
+    }
+
+    /// Nothing will be gathered or inflated any more.
+    fn drop_buffers(&mut self) {
         self.buffer = Vec::new();
+        #[cfg(feature = "deflate")]
+        {
+            self.inflating = None;
+        }
     }
 
     /// Everything but a whole message. Returns the rest of `input`.
@@ -210,17 +252,45 @@ impl Assembler {
             match next {
                 Next::Nothing => {
                     free_idle(&mut self.buffer, self.max_idle_buffer, 0);
+                    #[cfg(feature = "deflate")]
+                    if let Some(inflating) = &mut self.inflating
+                        && !self.machine.is_unfinished()
+                    {
+                        inflating.rest(self.max_idle_buffer);
+                    }
                     return (&mut [], Ok(None));
                 }
                 Next::Control(kind) => {
                     if self.machine.state() == State::Closed {
                         // The message under way will not be completed.
-                        self.buffer = Vec::new();
+                        self.drop_buffers();
                     }
                     return (rest, Ok(self.machine.control(kind).map(MessageEvent::from)));
                 }
                 Next::Payload(next) => {
                     let (payload, rest) = split(rest, next.len);
+                    #[cfg(feature = "deflate")]
+                    if let Some(inflating) = self.inflating.as_deref_mut().filter(|_| next.has_rsv1()) {
+                        let result = next
+                            .take(|pass| pass.in_place(payload))
+                            .and_then(|taken| inflating.inflate(&mut self.machine, payload, &taken).map(|()| taken));
+                        let taken = match result {
+                            Ok(taken) => taken,
+                            Err(error) => return (&mut [], Err(self.refuse(error))),
+                        };
+                        if taken.starts_message {
+                            self.offset = taken.offset;
+                        }
+                        if taken.ends_message {
+                            self.gathered = Some(taken);
+                            return (rest, Ok(Some(MessageEvent::Message(self.message(taken)))));
+                        }
+                        if rest.is_empty() {
+                            return (rest, Ok(None));
+                        }
+                        input = rest;
+                        continue;
+                    }
                     if next.is_whole_message() {
                         // Only its header was cut.
                         return match next.take(|pass| pass.in_place(payload)) {
@@ -236,8 +306,7 @@ impl Assembler {
                             }
                             if taken.ends_message {
                                 self.gathered = Some(taken);
-                                let message = Message::gathered(&self.buffer, taken, self.offset);
-                                return (rest, Ok(Some(MessageEvent::Message(message))));
+                                return (rest, Ok(Some(MessageEvent::Message(self.message(taken)))));
                             }
                             if rest.is_empty() {
                                 return (rest, Ok(None));
@@ -253,9 +322,16 @@ impl Assembler {
     /// After a violation, nothing is gathered any more.
     #[cold]
     fn refuse(&mut self, error: DecodeError) -> DecodeError {
-        self.buffer = Vec::new();
+        self.drop_buffers();
         error
     }
+}
+
+/// Whether the frame at the front carries RSV1.
+#[cfg(feature = "deflate")]
+#[inline(always)]
+pub(crate) fn is_marked(input: &[u8]) -> bool {
+    input.first().is_some_and(|first| first & Rsv::RSV1.bits() != 0)
 }
 
 /// Appends payload to the message under way.

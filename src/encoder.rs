@@ -7,6 +7,8 @@ use core::fmt;
 use crate::close_code::CloseCode;
 use crate::close_frame::CloseFrame;
 use crate::config::EncoderConfig;
+#[cfg(feature = "deflate")]
+use crate::deflate::{Compressor, Deflate};
 use crate::error::EncodeError;
 use crate::frame::{Content, Frame};
 use crate::header::{self, Header};
@@ -214,6 +216,122 @@ impl<K: Masking> Encoder<K> {
             }
         }
         Ok(len)
+    }
+
+    /// [`Encoder::encode`], with the message compressed if that is worth it (RFC 7692): a whole message that is at least as long
+    /// as the threshold of `compressor` and carries no bits. All other frames are written as they are. RSV1 need not be allowed
+    /// to this encoder.
+    ///
+    /// A message is held to the limits of this encoder by its length before it is compressed.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`]. [`EncodeError::BufferTooSmall`] asks for as much room as the message can need, about one part
+    /// in seven more than its length.
+    #[cfg(feature = "deflate")]
+    pub fn encode_compressed<'f, D: Deflate + ?Sized>(
+        &mut self,
+        out: &mut (impl Slice + ?Sized),
+        compressor: &mut Compressor<D>,
+        frame: impl Into<Frame<'f>>,
+    ) -> Result<usize, EncodeError> {
+        let (out, frame) = (out.as_mut_slice(), frame.into());
+        let Some((opcode, payload)) = self.compressible(&frame, compressor)? else { return self.put(out, frame) };
+        let needed = Self::encoded_len(compressor.bound(payload.len()));
+        let room = out.get_mut(..needed).ok_or(EncodeError::BufferTooSmall { needed })?;
+        self.write_compressed(room, compressor, opcode, payload)
+    }
+
+    /// [`Encoder::append`], with the message compressed if that is worth it: see [`Encoder::encode_compressed`].
+    ///
+    /// ```
+    /// # #[cfg(feature = "zlib-rs")] {
+    /// use wsframe::deflate::{Compressor, Policy};
+    /// use wsframe::{Encoder, Frame, Role};
+    ///
+    /// let (agreed, _) = Policy::SMALL.answer([&b"permessage-deflate"[..]]).unwrap();
+    /// let mut compressor = Compressor::zlib(agreed, Role::Server);
+    /// let mut out = Vec::new();
+    /// let text = "again and ".repeat(100);
+    /// let len = Encoder::server().append_compressed(&mut out, &mut compressor, Frame::text(&text))?;
+    /// assert!(len < 50);
+    /// assert_eq!(out[0], 0xc1);
+    /// # }
+    /// # Ok::<(), wsframe::EncodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Encoder::append`].
+    #[cfg(all(feature = "deflate", feature = "alloc"))]
+    pub fn append_compressed<'f, D: Deflate + ?Sized>(
+        &mut self,
+        out: &mut impl Append,
+        compressor: &mut Compressor<D>,
+        frame: impl Into<Frame<'f>>,
+    ) -> Result<usize, EncodeError> {
+        let frame = frame.into();
+        let Some((opcode, payload)) = self.compressible(&frame, compressor)? else { return self.put(out, frame) };
+        let start = out.reserve_frames(0)?;
+        let room = out.grow_zeroed(Self::encoded_len(compressor.bound(payload.len())))?;
+        let result = self.write_compressed(room, compressor, opcode, payload);
+        out.forget_frames(start + result.unwrap_or(0));
+        result
+    }
+
+    /// The opcode and the payload of a message that is to be compressed and may be sent now.
+    #[cfg(feature = "deflate")]
+    fn compressible<'f, D: Deflate + ?Sized>(
+        &self,
+        frame: &Frame<'f>,
+        compressor: &Compressor<D>,
+    ) -> Result<Option<(Opcode, &'f [u8])>, EncodeError> {
+        let (kind, payload) = match frame.content {
+            Content::Text(text) => (MessageKind::Text, text.as_bytes()),
+            Content::Message(kind, payload) => (kind, payload),
+            _ => return Ok(None),
+        };
+        if !frame.rsv.is_empty() || payload.len() < compressor.threshold() {
+            return Ok(None);
+        }
+        self.check(Header::new(true, Rsv::NONE, kind.opcode(), None, payload.len() as u64))?;
+        if matches!(frame.content, Content::Message(..)) {
+            check_text(kind, Rsv::NONE, payload)?;
+        }
+        Ok(Some((kind.opcode(), payload)))
+    }
+
+    /// Writes a message to the front of `room`, which is large enough for it, compressed or not.
+    #[cfg(feature = "deflate")]
+    fn write_compressed<D: Deflate + ?Sized>(
+        &mut self,
+        room: &mut [u8],
+        compressor: &mut Compressor<D>,
+        opcode: Opcode,
+        payload: &[u8],
+    ) -> Result<usize, EncodeError> {
+        // Before the engine does anything: there may be no key.
+        let key = self.keys.frame_key()?;
+        let most = compressor.bound(payload.len());
+        let head_room = header::encoded_len(most as u64, K::MASKED);
+        let body = room.get_mut(head_room..).unwrap_or_default();
+        let (rsv, len) = match compressor.deflate(payload, body) {
+            Some(len) => (Rsv::RSV1, len),
+            None => {
+                if let Some(body) = body.get_mut(..payload.len()) {
+                    body.copy_from_slice(payload);
+                }
+                (Rsv::NONE, payload.len())
+            }
+        };
+        let header = Header::new(true, rsv, opcode, None, len as u64)?.with_key(key);
+        let header_len = header.encoded_len();
+        if header_len < head_room {
+            room.copy_within(head_room..head_room + len, header_len);
+        }
+        let body = header.write(room);
+        if let (Some(key), Some(body)) = (header.mask_key(), body.get_mut(..len)) {
+            xor::in_place(body, key);
+        }
+        Ok(header_len + len)
     }
 
     /// A whole text message, to the front of `out`.
@@ -588,6 +706,9 @@ pub(crate) mod sealed {
     pub trait Grow: Output {
         /// Makes room for more bytes, and returns how many are there.
         fn reserve_frames(&mut self, len: usize) -> Result<usize, EncodeError>;
+        /// Makes it longer by this many zeros, and returns these.
+        #[cfg(feature = "deflate")]
+        fn grow_zeroed(&mut self, len: usize) -> Result<&mut [u8], EncodeError>;
         /// Only so many bytes were there.
         fn forget_frames(&mut self, len: usize);
     }
@@ -639,6 +760,13 @@ impl sealed::Grow for Vec<u8> {
     fn reserve_frames(&mut self, len: usize) -> Result<usize, EncodeError> {
         self.try_reserve(len).map_err(|_| EncodeError::BufferTooSmall { needed: len })?;
         Ok(self.len())
+    }
+
+    #[cfg(feature = "deflate")]
+    fn grow_zeroed(&mut self, len: usize) -> Result<&mut [u8], EncodeError> {
+        let start = self.reserve_frames(len)?;
+        self.resize(start.saturating_add(len), 0);
+        Ok(self.get_mut(start..).unwrap_or_default())
     }
 
     fn forget_frames(&mut self, len: usize) {

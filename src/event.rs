@@ -5,6 +5,8 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::close_frame::CloseFrame;
+#[cfg(all(feature = "deflate", feature = "alloc"))]
+use crate::deflate::without_rsv1;
 use crate::machine::{Control, Taken};
 use crate::opcode::{MessageKind, Rsv};
 
@@ -52,6 +54,11 @@ impl<'b> Chunk<'b> {
     #[inline]
     pub(crate) fn new(payload: &'b mut [u8], taken: Taken) -> Chunk<'b> {
         Chunk { payload, taken }
+    }
+
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn taken(&self) -> &Taken {
+        &self.taken
     }
 
     /// The kind of the message that the chunk belongs to.
@@ -122,9 +129,10 @@ impl<'b> Chunk<'b> {
 #[inline]
 #[allow(unsafe_code, reason = "the payload was validated while it was unmasked")]
 fn checked_text<'a>(payload: &'a [u8], taken: &Taken) -> Option<&'a str> {
-    // SAFETY: `Chunk` and `Message` are made of the bytes that the machine made its passes over, and they give them out for
-    // writing only when they can no longer be asked for text. Where `is_checked_text`, the validator of the message saw
-    // every byte, and the machine fails if the validator refuses one or a code point is open where the message ends.
+    // SAFETY: `Chunk` and `Message` are made of the bytes that the machine made its passes over, or of what an inflater made of
+    // these, and they give them out for writing only when they can no longer be asked for text. Where `is_checked_text`, the
+    // validator of the message saw every byte, and the machine or the inflater fails if the validator refuses one or a code
+    // point is open where the message ends.
     taken.is_checked_text().then(|| unsafe { core::str::from_utf8_unchecked(payload) })
 }
 
@@ -172,6 +180,9 @@ pub struct Message<'m, 'b> {
     // Borrowed for `'b`, if `taken.is_whole()`.
     payload: &'m [u8],
     taken: Taken,
+    /// Its length on the wire, if it was inflated.
+    #[cfg(feature = "deflate")]
+    wire_len: Option<u64>,
     input: PhantomData<&'b [u8]>,
 }
 
@@ -184,7 +195,13 @@ impl<'m, 'b> Message<'m, 'b> {
         'b: 'm,
     {
         debug_assert!(taken.is_whole());
-        Message { payload, taken, input: PhantomData }
+        Message {
+            payload,
+            taken,
+            #[cfg(feature = "deflate")]
+            wire_len: None,
+            input: PhantomData,
+        }
     }
 
     /// `payload` must be all of the message that `taken` ends and does not begin, as the machine's passes left it. `offset` is
@@ -193,7 +210,20 @@ impl<'m, 'b> Message<'m, 'b> {
     pub(crate) fn gathered(payload: &'m [u8], taken: Taken, offset: u64) -> Message<'m, 'b> {
         // Fail closed: whatever the caller passed, this is not the only piece of its message.
         let taken = Taken { offset, starts_message: false, ..taken };
-        Message { payload, taken, input: PhantomData }
+        Message {
+            payload,
+            taken,
+            #[cfg(feature = "deflate")]
+            wire_len: None,
+            input: PhantomData,
+        }
+    }
+
+    /// [`Message::gathered`], of a message that was inflated, and validated if it is text.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn inflated(payload: &'m [u8], taken: Taken, offset: u64, wire_len: u64) -> Message<'m, 'b> {
+        let taken = Taken { rsv: without_rsv1(taken.rsv), ..taken };
+        Message { wire_len: Some(wire_len), ..Message::gathered(payload, taken, offset) }
     }
 
     /// The message, if it lay whole in the input: then it borrows nothing else. `None` if it was gathered;
@@ -206,7 +236,13 @@ impl<'m, 'b> Message<'m, 'b> {
             .taken
             .is_whole()
             .then(|| unsafe { core::slice::from_raw_parts(self.payload.as_ptr(), self.payload.len()) })?;
-        Some(Message { payload, taken: self.taken, input: PhantomData })
+        Some(Message {
+            payload,
+            taken: self.taken,
+            #[cfg(feature = "deflate")]
+            wire_len: None,
+            input: PhantomData,
+        })
     }
 
     /// The kind of the message.
@@ -239,6 +275,21 @@ impl<'m, 'b> Message<'m, 'b> {
     /// The number of frames that the message came in.
     pub const fn fragments(&self) -> u32 {
         self.taken.fragments
+    }
+
+    /// Whether the message came compressed, and was inflated (feature `deflate`).
+    #[cfg(feature = "deflate")]
+    pub const fn was_compressed(&self) -> bool {
+        self.wire_len.is_some()
+    }
+
+    /// The length of the payload as it came, in bytes: compressed, if it was (feature `deflate`).
+    #[cfg(feature = "deflate")]
+    pub const fn wire_len(&self) -> u64 {
+        match self.wire_len {
+            Some(len) => len,
+            None => self.payload.len() as u64,
+        }
     }
 }
 

@@ -18,9 +18,14 @@ mod close_frame;
 mod config;
 pub mod connection;
 mod decoder;
+#[cfg(feature = "deflate")]
+pub mod deflate;
 mod encoder;
 mod error;
 mod event;
+#[cfg(any(feature = "handshake", feature = "deflate"))]
+#[cfg_attr(not(feature = "handshake"), allow(dead_code, unreachable_pub, reason = "`handshake` gives it out"))]
+mod extension;
 mod frame;
 #[cfg(feature = "handshake")]
 pub mod handshake;

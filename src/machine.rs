@@ -117,9 +117,18 @@ pub(crate) struct Taken {
     pub(crate) rsv: Rsv,
     pub(crate) starts_message: bool,
     pub(crate) ends_message: bool,
+    /// The offset of the end of the piece.
+    #[cfg(feature = "deflate")]
+    pub(crate) end: u64,
 }
 
 impl Taken {
+    /// The offset of the last of the first `taken` bytes of the piece, whose length is `len`.
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn offset_after(&self, len: usize, taken: usize) -> u64 {
+        (self.end - len as u64 + taken as u64).saturating_sub(1)
+    }
+
     /// Whether the piece is a whole message by itself.
     pub(crate) const fn is_whole(&self) -> bool {
         self.starts_message && self.ends_message
@@ -213,6 +222,12 @@ impl Machine {
         }
     }
 
+    /// Lets messages carry RSV1 from now on.
+    #[cfg(all(feature = "deflate", feature = "alloc"))]
+    pub(crate) fn allow_rsv1(&mut self) {
+        self.allowed_rsv = self.allowed_rsv | Rsv::RSV1;
+    }
+
     /// The bytes that are held: the payload of the last control frame, or the beginning of a header.
     pub(crate) fn held(&self) -> &[u8] {
         self.held.get(..self.filled.into()).unwrap_or_default()
@@ -268,6 +283,12 @@ impl Machine {
     #[cfg(feature = "alloc")]
     pub(crate) fn most_message_len(&self) -> u64 {
         if self.stage == Stage::LastFrame { self.sequence.message_len() } else { self.sequence.max_message_len() }
+    }
+
+    /// The limit on the payload of a message, in bytes.
+    #[cfg(all(feature = "deflate", feature = "alloc"))]
+    pub(crate) const fn max_message_len(&self) -> u64 {
+        self.sequence.max_message_len()
     }
 
     /// Whether the last frame of the open message has begun.
@@ -348,7 +369,17 @@ impl Machine {
             self.pass_whole_text(key, payload, header_len)?;
         }
         self.position = offset + (header_len + len) as u64;
-        Ok(Taken { offset, frame_remaining: 0, fragments: 1, kind, rsv, starts_message: true, ends_message: true })
+        Ok(Taken {
+            offset,
+            frame_remaining: 0,
+            fragments: 1,
+            kind,
+            rsv,
+            starts_message: true,
+            ends_message: true,
+            #[cfg(feature = "deflate")]
+            end: self.position,
+        })
     }
 
     /// A pass over the payload of a text message in one frame, at whose header the machine is.
@@ -595,6 +626,12 @@ impl Payload<'_> {
         self.machine.most_message_len()
     }
 
+    /// Whether the message carries RSV1.
+    #[cfg(all(feature = "deflate", feature = "alloc"))]
+    pub(crate) fn has_rsv1(&self) -> bool {
+        self.machine.rsv.contains(Rsv::RSV1)
+    }
+
     /// Whether this is all of the payload of a message in one frame.
     #[cfg(feature = "alloc")]
     pub(crate) fn is_whole_message(&self) -> bool {
@@ -620,6 +657,8 @@ impl Payload<'_> {
             rsv: machine.rsv,
             starts_message,
             ends_message: machine.remaining == 0 && machine.stage == Stage::LastFrame,
+            #[cfg(feature = "deflate")]
+            end: machine.position,
         };
         if taken.ends_message {
             if is_text && !machine.text.is_complete() {

@@ -120,6 +120,11 @@ impl Rsv {
     pub const fn contains(self, other: Rsv) -> bool {
         other.0 & !self.0 == 0
     }
+
+    /// The bits of `self` that are not set in `other`.
+    pub const fn difference(self, other: Rsv) -> Rsv {
+        Rsv(self.0 & !other.0)
+    }
 }
 
 impl BitOr for Rsv {

@@ -73,7 +73,9 @@ macro_rules! violations {
         impl Violation {
             /// A minimal stream, in hex with white space, that breaks this rule and no other. A server with
             /// [`Config::SERVER`](crate::Config::SERVER) refuses it; that of [`MaskUnexpected`](Violation::MaskUnexpected)
-            /// is refused by a client, that of [`TooManyFragments`](Violation::TooManyFragments) by a limit of one.
+            /// is refused by a client, and that of [`TooManyFragments`](Violation::TooManyFragments) by a limit of one. Those of
+            /// [`DeflateCorrupt`](Violation::DeflateCorrupt) and, by a limit of one byte,
+            /// [`InflatedTooLong`](Violation::InflatedTooLong) are refused where permessage-deflate was agreed.
             pub const fn example(self) -> &'static str {
                 match self { $(Violation::$variant => $example,)* }
             }
@@ -168,6 +170,12 @@ violations! {
         remedy: "Split the data into several messages; fragments of one message all count.",
         example: "02 81 00000000 21 80 ff 0000000001000000 00000000",
     }
+    InflatedTooLong, MESSAGE_TOO_BIG, "7.4.1", "message longer than the limit when inflated" {
+        meaning: "A compressed message (permessage-deflate) inflates to more than the receiver's limit for a message.",
+        deciding_byte: "the byte that inflates to the first byte above the limit",
+        remedy: "Split the data into several messages; the limit counts what a message inflates to.",
+        example: "c1 84 00000000 cac80400",
+    }
     CloseCodeForbidden, PROTOCOL_ERROR, "7.4", "close code not allowed" {
         meaning: "A Close frame carries a code that may not be sent: only 1000-1003, 1007-1014 and 3000-4999 may.",
         deciding_byte: "the 2nd byte of the close code",
@@ -180,6 +188,12 @@ violations! {
         remedy: "Encode the reason as UTF-8, and shorten it only between characters.",
         example: "88 83 00000000 03e8 ff",
     }
+    DeflateCorrupt, INVALID_PAYLOAD, "7.4.1", "compressed message does not inflate" {
+        meaning: "A compressed message (permessage-deflate, RFC 7692) is not deflated data, or does not end between two blocks.",
+        deciding_byte: "the byte that cannot be inflated, or the last byte of the message",
+        remedy: "Compress each message with a sync flush and leave out its last four bytes, 00 00 ff ff, once for the message; refer to earlier messages only if context takeover was agreed.",
+        example: "c1 81 00000000 07",
+    }
     TextNotUtf8, INVALID_PAYLOAD, "8.1", "text is not UTF-8" {
         meaning: "A text message is not valid UTF-8.",
         deciding_byte: "the first byte after which the text cannot become valid UTF-8, or the last byte of the message",
@@ -191,7 +205,13 @@ violations! {
 impl Violation {
     /// Whether this is a limit of the receiver, and not a rule of the protocol.
     pub(crate) const fn is_limit(self) -> bool {
-        matches!(self, Violation::TooManyFragments | Violation::FrameTooLong | Violation::MessageTooLong)
+        matches!(
+            self,
+            Violation::TooManyFragments
+                | Violation::FrameTooLong
+                | Violation::MessageTooLong
+                | Violation::InflatedTooLong
+        )
     }
 
     /// The violation of this [name](Violation::name).

@@ -13,7 +13,7 @@ pub use event::Event;
 pub use frame::{mask, push_frame};
 pub use hex::{hex, unhex};
 pub use rng::Rng;
-pub use run::{FEEDINGS, Feeding, Run, assemble, decode, own};
+pub use run::{FEEDINGS, Feeding, Run, assemble, assemble_with, decode, inflate, own, own_with};
 
 /// A frame with this first byte, masked if there is a key.
 pub fn frame(first: u8, key: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {

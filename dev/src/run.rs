@@ -3,8 +3,9 @@
 use bytes::{BufMut, BytesMut};
 use tokio_util::codec::Decoder as _;
 use wsframe::codec::{CodecError, Message, MessageCodec, MessageDecoder};
+use wsframe::deflate::{Agreement, Inflate, Inflater};
 use wsframe::{
-    Assembler, Config, DecodeError, Decoder, EncoderConfig, Event as Found, MessageEvent, MessageKind, Role, State,
+    Assembler, Config, DecodeError, Decoder, EncoderConfig, Event as Found, MessageEvent, MessageKind, Role, Rsv, State,
 };
 
 use crate::Event;
@@ -113,7 +114,14 @@ pub fn decode<'a>(role: Role, config: Config, pieces: impl IntoIterator<Item = &
 
 /// What an assembler makes of a stream in these pieces.
 pub fn assemble<'a>(role: Role, config: Config, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Event>, State) {
-    let mut assembler = Assembler::with_config(role, config);
+    assemble_with(Assembler::with_config(role, config), pieces)
+}
+
+/// What this assembler makes of a stream in these pieces.
+pub fn assemble_with<'a>(
+    mut assembler: Assembler,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<Event>, State) {
     let mut events = Vec::new();
     'pieces: for piece in pieces {
         let mut buffer = piece.to_vec();
@@ -170,6 +178,69 @@ pub fn assemble<'a>(role: Role, config: Config, pieces: impl IntoIterator<Item =
         }
     }
     (events, assembler.state())
+}
+
+/// What a decoder and an inflater make of a stream in these pieces, in this much memory. After a violation of the inflater,
+/// the state is `Failed`.
+pub fn inflate<'a>(
+    role: Role,
+    config: Config,
+    mut inflater: Inflater<impl Inflate>,
+    scratch_len: usize,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<Event>, State) {
+    let mut decoder = Decoder::with_config(role, config.with_allowed_rsv(config.allowed_rsv() | Rsv::RSV1));
+    let (mut events, mut scratch) = (Vec::new(), vec![0; scratch_len]);
+    let (mut message, mut start) = (None::<Vec<u8>>, 0);
+    for piece in pieces {
+        let mut buffer = piece.to_vec();
+        let mut input = &mut buffer[..];
+        loop {
+            let event = match decoder.decode(&mut input) {
+                Ok(None) => break,
+                Err(error) => {
+                    events.push(Event::violation(error));
+                    return (events, State::Failed);
+                }
+                Ok(Some(Found::Chunk(chunk))) => {
+                    if chunk.starts_message() {
+                        start = chunk.offset();
+                    }
+                    let mut ended = None;
+                    let result = inflater.inflate(&chunk, &mut scratch, |piece| {
+                        assert!(ended.is_none(), "nothing comes after the last piece");
+                        assert_eq!(piece.starts_message(), message.is_none());
+                        message.get_or_insert_default().extend_from_slice(piece.payload());
+                        if piece.ends_message() {
+                            ended = Some((piece.kind() == MessageKind::Text, piece.rsv().bits()));
+                        }
+                    });
+                    if let Err(error) = result {
+                        events.push(Event::violation(error));
+                        return (events, State::Failed);
+                    }
+                    assert_eq!(ended.is_some(), chunk.ends_message());
+                    let Some((text, rsv)) = ended else { continue };
+                    let payload = message.take().expect("it has ended");
+                    Event::Message { text, rsv, offset: start, fragments: chunk.fragments(), payload }
+                }
+                Ok(Some(Found::Ping(payload))) => {
+                    let payload = payload.to_vec();
+                    Event::Ping { offset: decoder.control_offset(), payload }
+                }
+                Ok(Some(Found::Pong(payload))) => {
+                    let payload = payload.to_vec();
+                    Event::Pong { offset: decoder.control_offset(), payload }
+                }
+                Ok(Some(Found::Close(_))) => {
+                    let close = decoder.received_close().expect("a Close was received");
+                    Event::close(decoder.control_offset(), close)
+                }
+            };
+            events.push(event);
+        }
+    }
+    (events, decoder.state())
 }
 
 /// How received bytes get into the decoder of owned messages.
@@ -263,6 +334,17 @@ pub fn own<'a>(
     max_idle_buffer: usize,
     pieces: impl IntoIterator<Item = (&'a [u8], Feeding)>,
 ) -> (Vec<Event>, State) {
+    own_with(role, config, None, max_idle_buffer, pieces)
+}
+
+/// [`own`], where this was agreed.
+pub fn own_with<'a>(
+    role: Role,
+    config: Config,
+    agreed: Option<Agreement>,
+    max_idle_buffer: usize,
+    pieces: impl IntoIterator<Item = (&'a [u8], Feeding)>,
+) -> (Vec<Event>, State) {
     let mut pieces = pieces.into_iter().peekable();
     let in_decoder = pieces.peek().is_none_or(|(_, feeding)| matches!(feeding, Feeding::Put | Feeding::Spare));
     let sending = EncoderConfig::new();
@@ -280,6 +362,14 @@ pub fn own<'a>(
             Owned::ServerCodec(codec.with_max_idle_buffer(max_idle_buffer), BytesMut::new())
         }
     };
+    if let Some(agreed) = agreed {
+        let inflater = Inflater::zlib(agreed, role);
+        owned = match owned {
+            Owned::Decoder(decoder) => Owned::Decoder(decoder.with_inflater(inflater)),
+            Owned::Codec(codec, buffer) => Owned::Codec(codec.with_inflater(inflater), buffer),
+            Owned::ServerCodec(codec, buffer) => Owned::ServerCodec(codec.with_inflater(inflater), buffer),
+        };
+    }
     let (mut events, mut kept, mut others) = (Vec::new(), Vec::new(), Vec::new());
     'pieces: for (mut piece, feeding) in pieces {
         while !piece.is_empty() {

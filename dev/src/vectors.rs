@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use wsframe::deflate::{Agreement, Direction, WindowBits};
 use wsframe::{Config, Role, State};
 
 use crate::{Event, unhex};
@@ -15,6 +16,20 @@ struct Limits {
     max_fragments: Option<u32>,
 }
 
+/// What was agreed for the messages of one end.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sent {
+    window: u8,
+    takeover: bool,
+}
+
+impl Sent {
+    fn direction(&self) -> Direction {
+        Direction::new(WindowBits::new(self.window).expect("8 to 15"), self.takeover)
+    }
+}
+
 /// A stream, and what must come out of it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,6 +38,8 @@ pub struct Vector {
     pub name: String,
     role: String,
     config: Option<Limits>,
+    /// Where permessage-deflate was agreed: what holds for the stream.
+    deflate: Option<Sent>,
     stream: String,
     /// What must come out, in order.
     pub events: Vec<Event>,
@@ -56,6 +73,12 @@ impl Vector {
         config
     }
 
+    /// Where permessage-deflate was agreed.
+    pub fn agreed(&self) -> Option<Agreement> {
+        let received = self.deflate.as_ref()?.direction();
+        Some(Agreement::new(received, received))
+    }
+
     /// The bytes.
     pub fn stream(&self) -> Vec<u8> {
         unhex(&self.stream)
@@ -74,9 +97,23 @@ impl Vector {
     }
 }
 
-/// Every record of every file.
+/// Every record of every file, but for those about permessage-deflate.
 pub fn all() -> Vec<Vector> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors");
+    let all = read("vectors");
+    assert!(all.len() > 1600, "only {} vectors were found", all.len());
+    all
+}
+
+/// Every record about permessage-deflate.
+pub fn deflate() -> Vec<Vector> {
+    let all = read("vectors/deflate");
+    assert!(all.len() > 200, "only {} vectors were found", all.len());
+    all
+}
+
+/// The records in a folder.
+fn read(folder: &str) -> Vec<Vector> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests").join(folder);
     let mut all = Vec::new();
     let mut paths: Vec<_> = std::fs::read_dir(folder)
         .expect("the vectors are there")
@@ -92,6 +129,5 @@ pub fn all() -> Vec<Vector> {
             all.extend(records);
         }
     }
-    assert!(all.len() > 1600, "only {} vectors were found", all.len());
     all
 }

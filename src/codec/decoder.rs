@@ -1,5 +1,7 @@
 //! A read buffer to owned messages: split off in the place where they were received.
 
+#[cfg(feature = "deflate")]
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
@@ -10,8 +12,12 @@ use bytes::buf::UninitSlice;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::message::Message;
+#[cfg(feature = "deflate")]
+use crate::assembler::is_marked;
 use crate::close_frame::CloseFrame;
 use crate::config::Config;
+#[cfg(feature = "deflate")]
+use crate::deflate::{Inflate, Inflater, Inflating, without_rsv1};
 use crate::error::DecodeError;
 use crate::header::Header;
 use crate::machine::{Control, ControlKind, Machine, Next, State, Taken};
@@ -90,6 +96,9 @@ pub struct MessageDecoder {
     read_size: usize,
     /// The addresses between which the memory of the buffer is initialized: all that it holds, and perhaps room after that.
     initialized: Range<usize>,
+    /// Where permessage-deflate was agreed; dropped with the buffer. A message that is inflated leaves nothing in the buffer.
+    #[cfg(feature = "deflate")]
+    inflating: Option<Box<Inflating>>,
     /// How many times the message under way went on in another buffer than in the room after it.
     #[cfg(feature = "tokio-util")]
     apart: u8,
@@ -115,9 +124,21 @@ impl MessageDecoder {
             max_idle_buffer: MAX_IDLE_BUFFER,
             read_size: READ_SIZE,
             initialized: 0..0,
+            #[cfg(feature = "deflate")]
+            inflating: None,
             #[cfg(feature = "tokio-util")]
             apart: 0,
         }
+    }
+
+    /// Inflates compressed messages, where permessage-deflate was agreed (feature `deflate`): they come out like all others, and
+    /// RSV1 need not be allowed in the [`Config`]. A message is inflated as its payload arrives, in room that grows with what
+    /// comes of it, up to [`Inflater::with_max_message_len`]; its payload keeps no other memory than its own.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_inflater(mut self, inflater: Inflater<impl Inflate + Send + Sync + 'static>) -> MessageDecoder {
+        self.inflating = Some(Inflating::new(&mut self.machine, inflater));
+        self
     }
 
     /// Sets how large a buffer an idle connection keeps, in bytes, instead of 66 KiB (a message of 64 KiB, its header,
@@ -168,6 +189,10 @@ impl MessageDecoder {
     #[inline(always)]
     pub(crate) fn decode_whole(&mut self) -> Option<Result<Message, DecodeError>> {
         if self.len != 0 {
+            return None;
+        }
+        #[cfg(feature = "deflate")]
+        if self.inflating.is_some() && is_marked(&self.buffer) {
             return None;
         }
         let received = self.buffer.len();
@@ -344,6 +369,28 @@ impl MessageDecoder {
                 }
                 Next::Payload(next) => {
                     let len = next.len;
+                    #[cfg(feature = "deflate")]
+                    if let Some(inflating) = self.inflating.as_deref_mut().filter(|_| next.has_rsv1()) {
+                        self.buffer.advance(taken);
+                        let payload = &mut self.buffer[..len];
+                        let result = next
+                            .take(|pass| pass.in_place(payload))
+                            .and_then(|taken| inflating.inflate(&mut self.machine, payload, &taken).map(|()| taken));
+                        let taken = match result {
+                            Ok(taken) => taken,
+                            Err(error) => return Err(self.refuse(error)),
+                        };
+                        self.buffer.advance(len);
+                        if taken.ends_message {
+                            let taken = Taken { rsv: without_rsv1(taken.rsv), ..taken };
+                            return Ok(Some(Message::data(inflating.take_message(), &taken)));
+                        }
+                        if self.buffer.is_empty() {
+                            self.ran_dry();
+                            return Ok(None);
+                        }
+                        continue;
+                    }
                     let result = if self.len == 0 {
                         self.buffer.advance(taken);
                         next.take(|pass| pass.in_place(&mut self.buffer[..len]))
@@ -388,6 +435,10 @@ impl MessageDecoder {
             Control::Pong(payload) => Some(Message::Pong(share(&mut self.controls, payload))),
             Control::Close(close) => {
                 let close = Message::from(close);
+                #[cfg(feature = "deflate")]
+                {
+                    self.inflating = None;
+                }
                 if self.len != 0 {
                     // The message under way will not be completed.
                     let undecoded = BytesMut::from(&self.buffer[self.len + self.gap..]);
@@ -407,6 +458,12 @@ impl MessageDecoder {
         self.dry = self.position();
         if self.len == 0 && free_idle(&mut self.buffer, self.max_idle_buffer, 0) {
             self.note_buffer();
+        }
+        #[cfg(feature = "deflate")]
+        if let Some(inflating) = &mut self.inflating
+            && !self.machine.is_unfinished()
+        {
+            inflating.rest(self.max_idle_buffer);
         }
     }
 
@@ -509,6 +566,10 @@ impl MessageDecoder {
     fn forget(&mut self) {
         (self.len, self.gap) = (0, 0);
         self.replace(BytesMut::new());
+        #[cfg(feature = "deflate")]
+        {
+            self.inflating = None;
+        }
     }
 
     /// Drops everything.

@@ -3,6 +3,8 @@
 use bytes::{Bytes, BytesMut};
 
 use super::message::Message;
+#[cfg(feature = "deflate")]
+use crate::deflate::{Compressor, Deflate, WindowBits};
 use crate::encoder::sealed::{Grow, Output};
 use crate::encoder::{Append, Encoder, check_text, write_uninit};
 use crate::error::EncodeError;
@@ -36,6 +38,13 @@ impl Grow for BytesMut {
     fn reserve_frames(&mut self, len: usize) -> Result<usize, EncodeError> {
         self.reserve(len);
         Ok(self.len())
+    }
+
+    #[cfg(feature = "deflate")]
+    fn grow_zeroed(&mut self, len: usize) -> Result<&mut [u8], EncodeError> {
+        let start = self.reserve_frames(len)?;
+        self.resize(start.saturating_add(len), 0);
+        Ok(self.get_mut(start..).unwrap_or_default())
     }
 
     fn forget_frames(&mut self, len: usize) {
@@ -79,6 +88,28 @@ impl Encoder<Unmasked> {
         self.check(Ok::<_, EncodeError>(frame.header))?;
         Ok(frame.bytes.clone())
     }
+
+    /// [`Encoder::encode_prepared`] for a connection that agreed to permessage-deflate: the compressed form, if the frame has
+    /// one and the window that was agreed here is large enough for it (feature `deflate`). `compressor` is that of the
+    /// connection; with context takeover it forgets the messages so far, because the peer got one that it does not know.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode_prepared`].
+    #[cfg(feature = "deflate")]
+    pub fn encode_prepared_compressed<D: Deflate + ?Sized>(
+        &mut self,
+        frame: &PreparedFrame,
+        compressor: &mut Compressor<D>,
+    ) -> Result<Bytes, EncodeError> {
+        let bytes = self.encode_prepared(frame)?;
+        match &frame.compressed {
+            Some((compressed, window)) if *window <= compressor.sending().window() => {
+                compressor.forget();
+                Ok(compressed.clone())
+            }
+            _ => Ok(bytes),
+        }
+    }
 }
 
 /// A server's frame that is encoded once and sent to many connections: it is not masked, so its bytes are the same for all.
@@ -98,6 +129,9 @@ impl Encoder<Unmasked> {
 pub struct PreparedFrame {
     header: Header,
     bytes: Bytes,
+    /// The same message compressed by itself, and the window that it needs.
+    #[cfg(feature = "deflate")]
+    compressed: Option<(Bytes, WindowBits)>,
 }
 
 impl PreparedFrame {
@@ -110,7 +144,44 @@ impl PreparedFrame {
         let mut bytes = BytesMut::with_capacity(header.encoded_len() + payload.len());
         bytes.extend_from_slice(header.encode().as_ref());
         bytes.extend_from_slice(payload);
-        Ok(PreparedFrame { header, bytes: bytes.freeze() })
+        Ok(PreparedFrame {
+            header,
+            bytes: bytes.freeze(),
+            #[cfg(feature = "deflate")]
+            compressed: None,
+        })
+    }
+
+    /// A whole message, which is compressed as well, once for all connections that agreed to it (feature `deflate`): see
+    /// [`Encoder::encode_prepared_compressed`]. The others get it as it is. The compressed form refers to no other message, so
+    /// it is legal with context takeover too.
+    ///
+    /// `compressor` is one for this purpose: its window is what a connection must have agreed to, so a small one reaches more
+    /// of them; it need not have takeover.
+    ///
+    /// # Errors
+    /// As [`PreparedFrame::new`].
+    #[cfg(feature = "deflate")]
+    pub fn compressed<'f, D: Deflate + ?Sized>(
+        frame: impl Into<Frame<'f>>,
+        compressor: &mut Compressor<D>,
+    ) -> Result<PreparedFrame, EncodeError> {
+        let frame = frame.into();
+        let mut prepared = PreparedFrame::new(frame)?;
+        compressor.forget();
+        let mut out = BytesMut::new();
+        Encoder::server().append_compressed(&mut out, compressor, frame)?;
+        compressor.forget();
+        if out.len() < prepared.bytes.len() {
+            prepared.compressed = Some((Bytes::copy_from_slice(&out), compressor.sending().window()));
+        }
+        Ok(prepared)
+    }
+
+    /// The compressed frame as it goes over the wire, if there is one (feature `deflate`).
+    #[cfg(feature = "deflate")]
+    pub fn compressed_bytes(&self) -> Option<&Bytes> {
+        self.compressed.as_ref().map(|(bytes, _)| bytes)
     }
 
     /// The frame as it goes over the wire.

@@ -1,5 +1,7 @@
 //! The codec for `tokio_util::codec::Framed`.
 
+#[cfg(feature = "deflate")]
+use alloc::boxed::Box;
 use core::fmt;
 use std::io;
 
@@ -11,6 +13,10 @@ use super::encoder::PreparedFrame;
 use super::message::Message;
 use crate::close_code::{CloseCode, CloseCodeError};
 use crate::config::{Config, EncoderConfig};
+#[cfg(feature = "zlib-rs")]
+use crate::deflate::Agreement;
+#[cfg(feature = "deflate")]
+use crate::deflate::{Compressor, Deflate, Inflate, Inflater};
 use crate::encoder::Encoder;
 use crate::error::{DecodeError, EncodeError};
 use crate::keys::{KeySource, Masking, NoKey, Unmasked};
@@ -52,6 +58,15 @@ pub struct MessageCodec<K> {
     decoder: MessageDecoder,
     encoder: Encoder<K>,
     max_idle_buffer: usize,
+    #[cfg(feature = "deflate")]
+    compression: Option<Compression>,
+}
+
+/// The compressor, and whether it is to be used.
+#[cfg(feature = "deflate")]
+struct Compression {
+    compressor: Box<Compressor<dyn Deflate + Send + Sync>>,
+    is_on: bool,
 }
 
 impl MessageCodec<Unmasked> {
@@ -85,6 +100,62 @@ impl<K> MessageCodec<K> {
             decoder: MessageDecoder::with_config(role, receiving),
             encoder,
             max_idle_buffer: MAX_IDLE_BUFFER,
+            #[cfg(feature = "deflate")]
+            compression: None,
+        }
+    }
+
+    /// Inflates the messages that come compressed: as [`MessageDecoder::with_inflater`] (feature `deflate`).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_inflater(mut self, inflater: Inflater<impl Inflate + Send + Sync + 'static>) -> MessageCodec<K> {
+        self.decoder = self.decoder.with_inflater(inflater);
+        self
+    }
+
+    /// Compresses the messages that are sent (feature `deflate`).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_compressor(mut self, compressor: Compressor<impl Deflate + Send + Sync + 'static>) -> MessageCodec<K> {
+        self.compression = Some(Compression { compressor: Box::new(compressor), is_on: true });
+        self
+    }
+
+    /// Sets whether the messages that are sent from now on are compressed, where that was agreed (feature `deflate`). Send secrets
+    /// plain: see [`Compressor`].
+    ///
+    /// ```
+    /// # #[cfg(feature = "zlib-rs")] {
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), wsframe::codec::CodecError> {
+    /// use futures_util::SinkExt;
+    /// use tokio_util::codec::Framed;
+    /// use wsframe::codec::{Message, MessageCodec};
+    /// use wsframe::deflate::Policy;
+    ///
+    /// # let socket = tokio::io::join(tokio::io::empty(), tokio::io::sink());
+    /// let (agreed, _) = Policy::SMALL.answer([&b"permessage-deflate"[..]]).unwrap();
+    /// let mut connection = Framed::new(socket, MessageCodec::server().with_deflate(agreed));
+    /// connection.codec_mut().set_compressing(false);
+    /// connection.send(Message::from("the secret")).await?;
+    /// connection.codec_mut().set_compressing(true);
+    /// # Ok(())
+    /// # }
+    /// # }
+    /// ```
+    #[cfg(feature = "deflate")]
+    pub fn set_compressing(&mut self, is_on: bool) {
+        if let Some(compression) = &mut self.compression {
+            compression.is_on = is_on;
+        }
+    }
+
+    /// Gives up the memory of the compressor, until the next message is compressed: for a connection that is idle (feature
+    /// `deflate`).
+    #[cfg(feature = "deflate")]
+    pub fn release_compressor(&mut self) {
+        if let Some(compression) = &mut self.compression {
+            compression.compressor.release();
         }
     }
 
@@ -146,6 +217,16 @@ impl<K> MessageCodec<K> {
     }
 }
 
+#[cfg(feature = "zlib-rs")]
+impl<K: Masking> MessageCodec<K> {
+    /// Compresses and inflates messages, as was agreed, with the engines of zlib-rs (feature `zlib-rs`).
+    #[must_use]
+    pub fn with_deflate(self, agreed: Agreement) -> MessageCodec<K> {
+        let role = if K::MASKED { Role::Client } else { Role::Server };
+        self.with_inflater(Inflater::zlib(agreed, role)).with_compressor(Compressor::zlib(agreed, role))
+    }
+}
+
 impl<K> codec::Decoder for MessageCodec<K> {
     type Item = Message;
     type Error = CodecError;
@@ -167,6 +248,11 @@ impl<K: Masking> codec::Encoder<Message> for MessageCodec<K> {
 
     fn encode(&mut self, message: Message, out: &mut BytesMut) -> Result<(), CodecError> {
         free_idle(out, self.max_idle_buffer, message.payload().len());
+        #[cfg(feature = "deflate")]
+        if let Some(Compression { compressor, is_on: true }) = &mut self.compression {
+            self.encoder.append_compressed(out, compressor, &message)?;
+            return Ok(());
+        }
         self.encoder.append(out, &message)?;
         Ok(())
     }
@@ -177,6 +263,11 @@ impl codec::Encoder<PreparedFrame> for MessageCodec<Unmasked> {
 
     fn encode(&mut self, frame: PreparedFrame, out: &mut BytesMut) -> Result<(), CodecError> {
         free_idle(out, self.max_idle_buffer, frame.as_bytes().len());
+        #[cfg(feature = "deflate")]
+        if let Some(Compression { compressor, is_on: true }) = &mut self.compression {
+            out.extend_from_slice(&self.encoder.encode_prepared_compressed(&frame, compressor)?);
+            return Ok(());
+        }
         out.extend_from_slice(&self.encoder.encode_prepared(&frame)?);
         Ok(())
     }

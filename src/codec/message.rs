@@ -146,9 +146,9 @@ impl Message {
     #[allow(unsafe_code, reason = "the payload was validated while it was unmasked")]
     pub(crate) fn data(payload: Bytes, taken: &Taken) -> Message {
         match taken.kind {
-            // SAFETY: the validator of the message saw every byte of checked text, and the machine fails if the validator
-            // refuses one or a code point is open where the message ends. Nobody else could write to the bytes since then:
-            // the decoder owns what it has validated, and `Bytes` cannot be written to.
+            // SAFETY: the validator of the message saw every byte of checked text, as it came or as it was inflated, and the
+            // machine or the inflater fails if the validator refuses one or a code point is open where the message ends. Nobody
+            // else could write to the bytes since then: the decoder owns what it has validated, and `Bytes` cannot be written to.
             MessageKind::Text if taken.is_checked_text() => Message::Text(unsafe { Text::from_validated(payload) }),
             MessageKind::Binary if taken.rsv.is_empty() => Message::Binary(payload),
             kind => Message::Opaque(Opaque { kind, rsv: taken.rsv, payload }),

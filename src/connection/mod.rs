@@ -22,6 +22,8 @@ use crate::codec::decoder::MessageDecoder;
 use crate::codec::message::Message;
 use crate::config::{Config, EncoderConfig};
 use crate::decoder::Decoder;
+#[cfg(all(feature = "deflate", feature = "alloc"))]
+use crate::deflate::{Inflate, Inflater};
 #[cfg(feature = "alloc")]
 use crate::encoder::Append;
 use crate::encoder::sealed::Output;
@@ -549,6 +551,14 @@ impl<K: Masking> Connection<Assembler, K> {
         (rest, result)
     }
 
+    /// As [`Assembler::with_inflater`] (feature `deflate`).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_inflater(mut self, inflater: Inflater<impl Inflate + Send + Sync + 'static>) -> Self {
+        self.decoder = self.decoder.with_inflater(inflater);
+        self
+    }
+
     /// As [`Assembler::with_max_idle_buffer`].
     #[must_use]
     pub fn with_max_idle_buffer(mut self, bytes: usize) -> Self {
@@ -585,6 +595,14 @@ impl<K: Masking> Connection<MessageDecoder, K> {
         };
         note(&mut self.encoder, &mut self.conduct, &control);
         result
+    }
+
+    /// As [`MessageDecoder::with_inflater`] (feature `deflate`).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_inflater(mut self, inflater: Inflater<impl Inflate + Send + Sync + 'static>) -> Self {
+        self.decoder = self.decoder.with_inflater(inflater);
+        self
     }
 
     /// As [`MessageDecoder::with_max_idle_buffer`].

@@ -1,7 +1,7 @@
 //! Where a head ends, and what is in it.
 
 use super::refusal::Refusal;
-use super::tokens::trim;
+use crate::extension::trim;
 
 /// The most fields that a head may have.
 pub(super) const MAX_FIELDS: usize = 100;

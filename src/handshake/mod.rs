@@ -14,8 +14,8 @@ pub use self::head::{Fields, HeadFields, HeadFinder, RequestHead, ResponseHead};
 pub use self::refusal::{Refusal, Status};
 pub use self::request::{Answer, NotOffered, Request, check, check_connect};
 pub use self::response::{Accepted, Client, Failure, Response, ResponseFinder};
-pub use self::tokens::{Extension, Value};
 pub use self::write::{Field, WriteError};
+pub use crate::extension::{Extension, Value};
 
 /// The value of `Sec-WebSocket-Accept`: the proof that the server has read a key (RFC 6455 §4.2.2).
 ///

@@ -2,9 +2,12 @@
 
 use super::head::{Fields, HeadFields, RequestHead, only_value, values};
 use super::refusal::Refusal;
-use super::tokens::{Extension, elements, is_key, is_token, split_extension, token_text};
+use super::tokens::{elements, is_key};
 use super::write::{Field, Output, WriteError, check_fields};
 use super::{AcceptKey, accept_key};
+#[cfg(feature = "deflate")]
+use crate::deflate::{Agreement, HeaderValue, Policy};
+use crate::extension::{Extension, Extensions, is_token, token_text};
 
 /// A request for a WebSocket that keeps the rules: it may be accepted.
 #[derive(Clone, Debug)]
@@ -94,7 +97,7 @@ fn check_offers<'h, F: Fields<'h>>(fields: &F) -> Result<(), Refusal> {
     if !are_different_tokens(|| values(fields, "Sec-WebSocket-Protocol").flat_map(elements)) {
         return Err(Refusal::Protocol);
     }
-    if !Extensions::of(fields).all(|extension| extension.is_some()) {
+    if !extensions_of(fields).all(|extension| extension.is_some()) {
         return Err(Refusal::Extension);
     }
     only_value(fields, "Origin").map_err(|()| Refusal::Origin)?;
@@ -111,42 +114,16 @@ pub(super) fn are_different_tokens<'h, I: Iterator<Item = &'h [u8]>>(names: impl
         .all(|(i, name)| i < MAX_PROTOCOLS && is_token(name) && !names().take(i).any(|before| before == name))
 }
 
-/// The extensions of several fields in their order; `None` for what breaks the grammar, once, at the end.
-pub(super) struct Extensions<'h, V> {
-    values: V,
-    rest: Option<&'h [u8]>,
-    is_broken: bool,
+/// The extensions of the fields, in their order; `None` for what breaks the grammar.
+pub(super) fn extensions_of<'h, F: Fields<'h>>(
+    fields: &F,
+) -> impl Iterator<Item = Option<Extension<'h>>> + use<'h, F> {
+    Extensions::new(values(fields, "Sec-WebSocket-Extensions"))
 }
 
-impl<'h> Extensions<'h, core::iter::Empty<&'h [u8]>> {
-    pub(super) fn of<F: Fields<'h>>(fields: &F) -> Extensions<'h, impl Iterator<Item = &'h [u8]> + use<'h, F>> {
-        Extensions { values: values(fields, "Sec-WebSocket-Extensions"), rest: None, is_broken: false }
-    }
-
-    pub(super) fn of_text(text: &'h str) -> Extensions<'h, core::iter::Empty<&'h [u8]>> {
-        Extensions { values: core::iter::empty(), rest: Some(text.as_bytes()), is_broken: false }
-    }
-}
-
-impl<'h, V: Iterator<Item = &'h [u8]>> Iterator for Extensions<'h, V> {
-    type Item = Option<Extension<'h>>;
-
-    fn next(&mut self) -> Option<Option<Extension<'h>>> {
-        if self.is_broken {
-            return None;
-        }
-        let value = self.rest.take().or_else(|| self.values.next())?;
-        match split_extension(value) {
-            Some((extension, rest)) => {
-                self.rest = rest;
-                Some(Some(extension))
-            }
-            None => {
-                self.is_broken = true;
-                Some(None)
-            }
-        }
-    }
+/// The extensions in a value of our own.
+pub(super) fn extensions_in(value: &str) -> impl Iterator<Item = Option<Extension<'_>>> {
+    Extensions::new([value.as_bytes()].into_iter().filter(|value| !value.is_empty()))
 }
 
 impl<'h, F: Fields<'h>> Request<F> {
@@ -169,7 +146,14 @@ impl<'h, F: Fields<'h>> Request<F> {
 
     /// The extensions that the client offers, in its order of preference.
     pub fn extensions(&self) -> impl Iterator<Item = Extension<'h>> + use<'h, F> {
-        Extensions::of(&self.fields).flatten()
+        extensions_of(&self.fields).flatten()
+    }
+
+    /// What this policy agrees to, of what the client offers, and the value for [`Answer::with_extensions`]. `None` if nothing is
+    /// to be compressed (feature `deflate`).
+    #[cfg(feature = "deflate")]
+    pub fn deflate(&self, policy: &Policy) -> Option<(Agreement, HeaderValue)> {
+        policy.answer(values(&self.fields, "Sec-WebSocket-Extensions"))
     }
 
     /// The answer that accepts the request, without a subprotocol and extensions.
@@ -249,7 +233,7 @@ impl<'a, 'h, F: Fields<'h>> Answer<'a, F> {
     /// # Errors
     /// [`NotOffered`], because the client would fail the connection.
     pub fn with_extensions(self, extensions: &'a str) -> Result<Answer<'a, F>, NotOffered> {
-        for extension in Extensions::of_text(extensions) {
+        for extension in Extensions::new([extensions.as_bytes()].into_iter()) {
             let name = extension.ok_or(NotOffered)?.name();
             if !self.request.extensions().any(|offered| offered.name().eq_ignore_ascii_case(name)) {
                 return Err(NotOffered);

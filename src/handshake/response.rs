@@ -4,10 +4,13 @@ use core::fmt;
 
 use super::head::{Fields, HeadFields, HeadFinder, ResponseHead, only_value, values};
 use super::refusal::Refusal;
-use super::request::{Extensions, are_different_tokens, has_element};
-use super::tokens::{Extension, is_field_value, is_target};
+use super::request::{are_different_tokens, extensions_in, extensions_of, has_element};
+use super::tokens::{is_field_value, is_target};
 use super::write::{Field, Output, WriteError, check_fields};
 use super::{Base64Key, accept_key};
+#[cfg(feature = "deflate")]
+use crate::deflate::{Agreement, AnswerError, Policy, is_deflate};
+use crate::extension::Extension;
 
 /// What a client asks for, and the check of the answer.
 ///
@@ -85,7 +88,7 @@ impl<'a> Client<'a> {
             return Err(WriteError::Target);
         }
         let protocols = || self.protocols.iter().map(|protocol| protocol.as_bytes());
-        let mut extensions = Extensions::of_text(self.extensions);
+        let mut extensions = extensions_in(self.extensions);
         let offers_extensions = !self.extensions.is_empty();
         if !are_different_tokens(protocols)
             || !is_field_value(self.extensions)
@@ -157,9 +160,9 @@ impl<'a> Client<'a> {
         if only_value(&fields, "Sec-WebSocket-Accept") != Ok(Some(expected.as_str().as_bytes())) {
             return Err(Failure::Accept);
         }
-        for extension in Extensions::of(&fields) {
+        for extension in extensions_of(&fields) {
             let name = extension.ok_or(Failure::Extension)?.name();
-            let mut offered = Extensions::of_text(self.extensions).flatten();
+            let mut offered = extensions_in(self.extensions).flatten();
             if !offered.any(|offered| offered.name().eq_ignore_ascii_case(name)) {
                 return Err(Failure::Extension);
             }
@@ -245,7 +248,17 @@ impl<'h, F: Fields<'h>> Accepted<'h, F> {
 
     /// The extensions with the parameters that the server agreed to, all of them offered.
     pub fn extensions(&self) -> impl Iterator<Item = Extension<'h>> + use<'h, F> {
-        Extensions::of(&self.fields).flatten()
+        extensions_of(&self.fields).flatten()
+    }
+
+    /// What the server agreed to, if [`Policy::offer`] was sent by [`Client::with_extensions`]; `None` if nothing is to be
+    /// compressed (feature `deflate`).
+    ///
+    /// # Errors
+    /// The rule that the answer breaks. The connection is to be dropped.
+    #[cfg(feature = "deflate")]
+    pub fn deflate(&self, policy: &Policy) -> Result<Option<Agreement>, AnswerError> {
+        policy.check_list(self.extensions().filter(is_deflate).map(Some))
     }
 
     /// The values of the fields with this name, in any case, without spaces around them.

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use super::tokens::{is_field_value, is_token};
+use super::tokens::is_field_value;
+use crate::extension::is_token;
 
 /// A field to send: its name and its value.
 pub type Field<'a> = (&'a str, &'a str);

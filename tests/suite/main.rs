@@ -6,6 +6,7 @@ mod close_codes;
 mod conduct;
 mod connection;
 mod decoder;
+mod deflate;
 mod documents;
 mod encoder;
 mod errors;

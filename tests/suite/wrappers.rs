@@ -151,7 +151,7 @@ fn a_gathered_message_is_there_until_the_next_call() {
         matches!(assembler.decode(&mut input), Ok(Some(MessageEvent::Message(message))) if message.into_input().is_none())
     );
     assert_eq!(assembler.gathered().unwrap().text(), Some("Hello"));
-    assert_eq!(assembler.clone().gathered().unwrap().text(), Some("Hello"));
+    assert_eq!(assembler.gathered().unwrap().text(), Some("Hello"));
     let Ok(Some(MessageEvent::Message(message))) = assembler.decode(&mut input) else { panic!("a message") };
     let whole = message.into_input().unwrap();
     assert!(assembler.gathered().is_none());
