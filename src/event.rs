@@ -5,8 +5,6 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use crate::close_frame::CloseFrame;
-#[cfg(all(feature = "deflate", feature = "alloc"))]
-use crate::deflate::without_rsv1;
 use crate::machine::{Control, Taken};
 use crate::opcode::{MessageKind, Rsv};
 
@@ -222,7 +220,7 @@ impl<'m, 'b> Message<'m, 'b> {
     /// [`Message::gathered`], of a message that was inflated, and validated if it is text.
     #[cfg(feature = "deflate")]
     pub(crate) fn inflated(payload: &'m [u8], taken: Taken, offset: u64, wire_len: u64) -> Message<'m, 'b> {
-        let taken = Taken { rsv: without_rsv1(taken.rsv), ..taken };
+        let taken = Taken { rsv: taken.rsv.difference(Rsv::RSV1), ..taken };
         Message { wire_len: Some(wire_len), ..Message::gathered(payload, taken, offset) }
     }
 

@@ -74,7 +74,7 @@ macro_rules! violations {
             /// A minimal stream, in hex with white space, that breaks this rule and no other. A server with
             /// [`Config::SERVER`](crate::Config::SERVER) refuses it; that of [`MaskUnexpected`](Violation::MaskUnexpected)
             /// is refused by a client, and that of [`TooManyFragments`](Violation::TooManyFragments) by a limit of one. Those of
-            /// [`DeflateCorrupt`](Violation::DeflateCorrupt) and, by a limit of one byte,
+            /// [`DeflateCorrupt`](Violation::DeflateCorrupt) and, by a limit of 99 bytes,
             /// [`InflatedTooLong`](Violation::InflatedTooLong) are refused where permessage-deflate was agreed.
             pub const fn example(self) -> &'static str {
                 match self { $(Violation::$variant => $example,)* }
@@ -174,7 +174,7 @@ violations! {
         meaning: "A compressed message (permessage-deflate) inflates to more than the receiver's limit for a message.",
         deciding_byte: "the byte that inflates to the first byte above the limit",
         remedy: "Split the data into several messages; the limit counts what a message inflates to.",
-        example: "c1 84 00000000 cac80400",
+        example: "c1 86 00000000 4a4ca43d0000",
     }
     CloseCodeForbidden, PROTOCOL_ERROR, "7.4", "close code not allowed" {
         meaning: "A Close frame carries a code that may not be sent: only 1000-1003, 1007-1014 and 3000-4999 may.",

@@ -45,8 +45,8 @@ pub(crate) enum Command {
 /// Decode the captured bytes of a connection: messages, control frames, and the first violation.
 ///
 /// The input is the bytes of one direction, such as a proxy writes down. A stream that begins with an HTTP head (the
-/// opening handshake) is recognised; if the head offers or accepts permessage-deflate, compressed messages are shown as
-/// opaque bytes. Offsets count from the first byte of the input.
+/// opening handshake) is recognised; if the head offers or accepts permessage-deflate, compressed messages are inflated.
+/// Offsets count from the first byte of the input.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -82,6 +82,10 @@ pub(crate) struct DecodeArgs {
     /// Count messages, sizes, fragments and overhead.
     #[arg(long)]
     pub(crate) stats: bool,
+
+    /// Inflate compressed messages, though no head names permessage-deflate.
+    #[arg(long)]
+    pub(crate) deflate: bool,
 
     /// Feed the decoder so many bytes at a time (above 1 MiB counts as 1 MiB).
     #[arg(long, value_name = "BYTES")]

@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, Read, Write};
 use std::time::Instant;
 
+use wsframe::deflate::{Agreement, Direction, Inflater, WindowBits};
 use wsframe::{Assembler, DecodeError, MessageEvent, MessageKind, Role, Rsv, State};
 
 use crate::args::DecodeArgs;
@@ -80,10 +81,17 @@ struct Stream {
 
 impl Stream {
     fn new(args: &DecodeArgs, role: Role, head: Option<&Head>, compressed: bool) -> Stream {
+        let compressed = compressed || args.deflate;
         let allowed_rsv = if compressed { Rsv::RSV1 } else { Rsv::NONE };
+        let mut assembler = Assembler::with_config(role, args.config(role));
+        if compressed {
+            // What a sender may do at most, whatever was agreed.
+            let direction = Direction::new(WindowBits::MAX, true);
+            assembler = assembler.with_inflater(Inflater::zlib(Agreement::new(direction, direction), role));
+        }
         let start = head.map_or(0, |head| head.len as u64);
         Stream {
-            assembler: Assembler::with_config(role, args.config(role).with_allowed_rsv(allowed_rsv)),
+            assembler,
             frames: Frames::new(role, allowed_rsv),
             recent: Recent::new(start),
             stats: Stats::default(),
@@ -197,7 +205,7 @@ impl Stream {
                         length,
                         fragments: message.fragments(),
                         payload: Payload(message.payload()),
-                        opaque: !message.rsv().is_empty(),
+                        compressed_length: message.was_compressed().then_some(message.wire_len()),
                         text: message.text(),
                     }
                 }

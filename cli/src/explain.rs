@@ -138,6 +138,8 @@ impl Rule {
             example_arguments: match violation {
                 Violation::MaskUnexpected => &["--role", "client"],
                 Violation::TooManyFragments => &["--max-fragments", "1"],
+                Violation::DeflateCorrupt => &["--deflate"],
+                Violation::InflatedTooLong => &["--deflate", "--max-message", "99"],
                 _ => &[],
             },
         }

@@ -32,9 +32,9 @@ pub(crate) enum Record<'a> {
         fragments: u32,
         #[serde(rename = "payload_hex")]
         payload: Payload<'a>,
-        /// An extension made the payload what it is.
-        #[serde(skip_serializing_if = "is_false")]
-        opaque: bool,
+        /// The length of the payload as it came, if it was compressed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        compressed_length: Option<u64>,
         #[serde(skip)]
         text: Option<&'a str>,
     },
@@ -214,7 +214,7 @@ impl<W: Write> Output<W> {
                 line(offset, "head", AnsiColor::BrightBlack, length.to_string(), none(), "opening handshake")?;
                 let mut notes = String::new();
                 if *permessage_deflate {
-                    let note = "permessage-deflate is in the handshake: compressed messages are shown as opaque bytes";
+                    let note = "permessage-deflate is in the handshake: compressed messages are inflated";
                     notes.push_str(&paragraph(terminal, "note", note));
                 }
                 if let Some(role) = other_role {
@@ -227,13 +227,15 @@ impl<W: Write> Output<W> {
                 let bytes = frame.length.to_string();
                 line(&frame.offset, "  frame", AnsiColor::BrightBlack, bytes, none(), &frame.describe())
             }
-            Record::Message { kind, offset, length, fragments, payload, opaque, text } => {
+            Record::Message { kind, offset, length, fragments, payload, compressed_length, text } => {
                 let color = if *kind == "text" { AnsiColor::Green } else { AnsiColor::Cyan };
+                let note = compressed_length.map_or(String::new(), |bytes| format!("(compressed: {bytes}) "));
+                let columns = columns.saturating_sub(note.len());
                 let content = match text {
                     Some(text) => quoted(text, columns),
-                    None if *opaque => format!("opaque {}", hex(payload.0, columns.saturating_sub(7))),
                     None => hex(payload.0, columns),
                 };
+                let content = note + &content;
                 line(offset, kind, color, length.to_string(), fragments.to_string(), &content)
             }
             Record::Ping { offset, payload } | Record::Pong { offset, payload } => {

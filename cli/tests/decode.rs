@@ -405,8 +405,8 @@ fn the_limit_of_frames_is_the_limit_of_messages_if_none_is_given() {
 }
 
 #[test]
-fn compressed_messages_are_opaque_when_the_handshake_names_permessage_deflate() {
-    let frames = b"\xc1\x83\0\0\0\0\xff\xfe\x80\x81\x82\0\0\0\0ok";
+fn compressed_messages_are_inflated_when_the_handshake_names_permessage_deflate() {
+    let frames = b"\xc1\x87\0\0\0\0\xf2\x48\xcd\xc9\xc9\x07\x00\x81\x82\0\0\0\0ok";
     for field in [
         "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
         "sec-websocket-extensions:x-other , PERMESSAGE-DEFLATE",
@@ -415,13 +415,14 @@ fn compressed_messages_are_opaque_when_the_handshake_names_permessage_deflate() 
         let output = run(&["decode", "--json"], &[head.as_bytes(), frames].concat());
         let records = records(&output);
         assert_eq!(records[0]["permessage_deflate"], true);
-        assert_eq!((&records[1]["payload_hex"], &records[1]["opaque"]), (&json!("fffe80"), &json!(true)));
-        assert_eq!((&records[2]["payload_hex"], records[2].get("opaque")), (&json!("6f6b"), None));
+        assert_eq!((&records[1]["payload_hex"], &records[1]["length"]), (&json!(HELLO_HEX), &json!(5)));
+        assert_eq!(records[1]["compressed_length"], 7);
+        assert_eq!((&records[2]["payload_hex"], records[2].get("compressed_length")), (&json!("6f6b"), None));
         assert_eq!(output.status.code(), Some(0));
         let text = run(&["decode"], &[head.as_bytes(), frames].concat());
         let text = String::from_utf8(text.stdout).unwrap();
         assert!(
-            text.contains("compressed messages are shown as opaque bytes") && text.contains("opaque fffe80"),
+            text.contains("compressed messages are inflated") && text.contains("(compressed: 7) \"Hello\""),
             "{text}"
         );
     }
@@ -431,6 +432,31 @@ fn compressed_messages_are_opaque_when_the_handshake_names_permessage_deflate() 
         let output = run(&["decode", "--json"], &[head.as_bytes(), frames].concat());
         assert_eq!(records(&output)[1]["rule"], "ReservedBits");
         assert_eq!(records(&output)[0].get("permessage_deflate"), None);
+    }
+    let output = run(&["decode", "--json", "--deflate"], frames);
+    assert_eq!(records(&output)[0]["payload_hex"], HELLO_HEX);
+}
+
+/// Every vector about permessage-deflate, whole and byte by byte.
+#[test]
+fn every_deflate_vector_gives_its_events() {
+    for file in ["messages", "broken", "limits"] {
+        let text = std::fs::read_to_string(tests_folder().join(format!("vectors/deflate/{file}.json"))).unwrap();
+        let vectors: Vec<Value> = serde_json::from_str(&text).unwrap();
+        for vector in vectors.iter().filter(|vector| vector["deflate"]["takeover"] == true && vector.get("config").is_none()) {
+            let role = vector["role"].as_str().unwrap();
+            for chunk in ["1", "100000"] {
+                let arguments = ["decode", "--json", "--hex", "--deflate", "--full", "--role", role, "--chunk", chunk];
+                let found = records(&run(&arguments, vector["stream"].as_str().unwrap().as_bytes()));
+                let events = vector["events"].as_array().unwrap();
+                assert_eq!(found.len(), events.len() + 1, "{}", vector["name"]);
+                for (found, event) in found.iter().zip(events) {
+                    for field in ["event", "payload_hex", "rule", "close_code"] {
+                        assert_eq!(found.get(field), event.get(field), "{}, {field}", vector["name"]);
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -450,7 +476,7 @@ fn both_directions_are_decoded_with_their_roles_and_the_servers_answer_counts() 
         path.to_str().unwrap().to_owned()
     };
     let request = "GET / HTTP/1.1\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
-    let client = write("both.client", &[request.as_bytes(), b"\xc1\x81\0\0\0\0\xff"].concat());
+    let client = write("both.client", &[request.as_bytes(), b"\xc1\x81\0\0\0\0\0"].concat());
     for (answer, expected, code) in
         [("Sec-WebSocket-Extensions: permessage-deflate\r\n", "message", 0), ("", "violation", 1)]
     {
@@ -615,7 +641,7 @@ fn the_header_of_a_refused_frame_is_not_shown() {
 fn frames_show_their_reserved_bits() {
     let head: &[u8] = b"GET / HTTP/1.1\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
     for (first, rsv) in [(0xc2, 0b100), (0x82, 0)] {
-        let stream = [head, &[first, 0x81, 0, 0, 0, 0, b'x']].concat();
+        let stream = [head, &[first, 0x81, 0, 0, 0, 0, 0]].concat();
         let records = records(&run(&["decode", "--json", "--frames"], &stream));
         assert_eq!(records[1]["rsv"], rsv);
     }

@@ -8,7 +8,7 @@ use wsframe::{Config, Role, State};
 
 use crate::{Event, unhex};
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Limits {
     max_frame: Option<u64>,
@@ -17,7 +17,7 @@ struct Limits {
 }
 
 /// What was agreed for the messages of one end.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sent {
     window: u8,
@@ -31,7 +31,7 @@ impl Sent {
 }
 
 /// A stream, and what must come out of it.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vector {
     /// What it shows.

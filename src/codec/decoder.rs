@@ -17,10 +17,12 @@ use crate::assembler::is_marked;
 use crate::close_frame::CloseFrame;
 use crate::config::Config;
 #[cfg(feature = "deflate")]
-use crate::deflate::{Inflate, Inflater, Inflating, without_rsv1};
+use crate::deflate::{Inflate, Inflater, Inflating};
 use crate::error::DecodeError;
 use crate::header::Header;
 use crate::machine::{Control, ControlKind, Machine, Next, State, Taken};
+#[cfg(feature = "deflate")]
+use crate::opcode::Rsv;
 use crate::role::Role;
 
 /// How large a buffer an idle connection keeps by default, in bytes: a message of 64 KiB, and room for its header and for the
@@ -382,7 +384,7 @@ impl MessageDecoder {
                         };
                         self.buffer.advance(len);
                         if taken.ends_message {
-                            let taken = Taken { rsv: without_rsv1(taken.rsv), ..taken };
+                            let taken = Taken { rsv: taken.rsv.difference(Rsv::RSV1), ..taken };
                             return Ok(Some(Message::data(inflating.take_message(), &taken)));
                         }
                         if self.buffer.is_empty() {

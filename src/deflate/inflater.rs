@@ -195,8 +195,9 @@ pub(super) struct Input<'a> {
     pub(super) payload: &'a [u8],
     /// How much of the payload was taken.
     pub(super) taken: usize,
-    /// Whether what the sender left out comes after it.
+    /// Whether what the sender left out comes after it, and whether that has begun.
     pub(super) has_tail: bool,
+    pub(super) in_tail: bool,
 }
 
 impl<I: Inflate + ?Sized> Inflater<I> {
@@ -239,14 +240,14 @@ impl<I: Inflate + ?Sized> Inflater<I> {
         mut on: impl FnMut(Piece<'_>),
     ) -> Result<(), DecodeError> {
         let (payload, taken) = (chunk.payload(), chunk.taken());
-        let (kind, rsv) = (taken.kind, without_rsv1(taken.rsv));
+        let (kind, rsv) = (taken.kind, taken.rsv.difference(Rsv::RSV1));
         if rsv == taken.rsv {
             let (starts_message, ends_message) = (taken.starts_message, taken.ends_message);
             on(Piece { payload, kind, rsv, starts_message, ends_message });
             return Ok(());
         }
         self.begin(taken, payload.len());
-        let mut input = Input { payload, taken: 0, has_tail: taken.ends_message };
+        let mut input = Input { payload, taken: 0, has_tail: taken.ends_message, in_tail: false };
         let error = |input: &Input<'_>, violation| DecodeError::new(violation, taken.offset_after(payload.len(), input.taken));
         loop {
             if self.scratch_at >= scratch.len() {
@@ -281,7 +282,7 @@ impl<I: Inflate + ?Sized> Inflater<I> {
     pub(super) fn begin(&mut self, taken: &Taken, wire_len: usize) {
         if taken.starts_message {
             (self.len, self.wire_len, self.text) = (0, 0, Utf8Validator::new());
-            self.is_text = is_checked_text(taken.kind, without_rsv1(taken.rsv));
+            self.is_text = is_checked_text(taken.kind, taken.rsv.difference(Rsv::RSV1));
             (self.scratch_at, self.has_given) = (0, false);
         }
         self.wire_len += wire_len as u64;
@@ -299,8 +300,8 @@ impl<I: Inflate + ?Sized> Inflater<I> {
         let allowed = usize::try_from(self.max_message_len() - self.len).unwrap_or(usize::MAX);
         let room = out.len().saturating_sub(at).min(allowed.saturating_add(1));
         let out = out.get_mut(..at + room).unwrap_or_default();
-        let is_tail = rest.is_empty() && input.has_tail && self.is_drained;
-        let result = if is_tail {
+        input.in_tail |= rest.is_empty() && input.has_tail && self.is_drained;
+        let result = if input.in_tail {
             self.engine.finish(out, at).map(|written| Step { taken: 0, written })
         } else {
             self.engine.inflate(rest, out, at)
@@ -328,7 +329,7 @@ impl<I: Inflate + ?Sized> Inflater<I> {
         }
         self.is_drained = step.written < room;
         let is_used_up = step.taken == rest.len() && self.is_drained;
-        if is_tail && is_used_up {
+        if input.in_tail && is_used_up {
             if self.is_text && !self.text.is_complete() {
                 return Err(Violation::TextNotUtf8);
             }
@@ -354,11 +355,6 @@ impl<I: Inflate + ?Sized> Inflater<I> {
     pub(crate) fn default_max_message_len(&mut self, bytes: u64) {
         self.max_message_len.get_or_insert(bytes);
     }
-}
-
-/// The bits without that of compression.
-pub(crate) fn without_rsv1(rsv: Rsv) -> Rsv {
-    rsv.difference(Rsv::RSV1)
 }
 
 impl<I: ?Sized> fmt::Debug for Inflater<I> {

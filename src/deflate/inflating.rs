@@ -39,7 +39,7 @@ impl Inflating {
         taken: &Taken,
     ) -> Result<(), DecodeError> {
         self.inflater.begin(taken, payload.len());
-        let mut input = Input { payload, taken: 0, has_tail: taken.ends_message };
+        let mut input = Input { payload, taken: 0, has_tail: taken.ends_message, in_tail: false };
         loop {
             let result = match self.make_room(payload.len() - input.taken) {
                 Ok(()) => {

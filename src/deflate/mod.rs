@@ -12,7 +12,7 @@ mod zlib;
 
 pub use self::compressor::{Compressor, Deflate};
 #[cfg(feature = "alloc")]
-pub(crate) use self::{inflater::without_rsv1, inflating::Inflating};
+pub(crate) use self::inflating::Inflating;
 pub use self::inflater::{Inflate, InflateError, Inflater, Piece, Step};
 pub use self::negotiation::{
     Agreement, AnswerError, Direction, HeaderValue, Policy, UnlimitedClient, WindowBits,

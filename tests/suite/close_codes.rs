@@ -188,8 +188,10 @@ fn violations_have_the_codes_and_sections_of_the_table() {
         (LengthNotMinimal, 1002, "5.2"),
         (FrameTooLong, 1009, "7.4.1"),
         (MessageTooLong, 1009, "7.4.1"),
+        (InflatedTooLong, 1009, "7.4.1"),
         (CloseCodeForbidden, 1002, "7.4"),
         (CloseReasonNotUtf8, 1007, "5.5.1"),
+        (DeflateCorrupt, 1007, "7.4.1"),
         (TextNotUtf8, 1007, "8.1"),
     ];
     assert_eq!(Violation::ALL, table.map(|(violation, ..)| violation));

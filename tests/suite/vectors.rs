@@ -87,7 +87,7 @@ fn after_a_close_frame_input_is_swallowed() {
 
 #[test]
 fn the_vectors_break_every_rule() {
-    let vectors = vectors::all();
+    let vectors = [vectors::all(), vectors::deflate()].concat();
     for violation in Violation::ALL {
         let breaks = |vector: &&Vector| matches!(vector.events.last(), Some(Event::Violation { rule, .. }) if *rule == violation.name());
         assert!(vectors.iter().filter(breaks).count() >= 2, "{violation:?}");

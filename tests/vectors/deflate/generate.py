@@ -285,7 +285,9 @@ def broken():
     add(one(Bits().fixed().literals(b"a").code(0xC6, 8).bytes(), 2), "length symbol 286")
     add(one(Bits().fixed().literals(b"a").code(1, 7).code(30, 5).bytes(), 2), "distance symbol 30")
     # Text.
-    add(one(deflate(b"a\xffb"), 4, NOT_UTF8), "text that is not UTF-8")
+    add(one(Bits().fixed().literals(b"a\xffb").end().empty_header().bytes(), 2, NOT_UTF8), "text that is not UTF-8")
+    add(one(Bits().fixed().literals(b"a\xff").match(100, 1).number(7, 3).bytes(), 2, NOT_UTF8), "text that is not UTF-8, before what is no block")
+    add(one(Bits().fixed().literals("a€"[:1].encode() + "€".encode()[:2]).literals(b"a" * 9).bytes(), 4, NOT_UTF8), "text with a code point that is not complete")
     add(one(deflate("é".encode()[:1]), len(deflate("é".encode()[:1])) - 1, NOT_UTF8), "text that ends inside a code point")
     add(lambda: Stream().message(deflate(b"a\xffb"), b"a\xffb", kind=BINARY), "binary that is not UTF-8")
     add(lambda: Stream().message(deflate("é".encode()[:1] + b""), "é".encode()[:1], kind=BINARY), "binary that looks like half a code point")
@@ -313,6 +315,22 @@ def limits():
                     add(lambda: Stream().message(data, text), f"{size} bytes, limit {limit}", config=config)
             elif len(data) <= limit:
                 add(lambda: Stream().add(FIN | RSV1 | TEXT, data).broken(*TOO_LONG, 0, size), f"{size} bytes, limit {limit}", config=config)
+    # A letter and matches of it: where the limit is passed is decided by the last bit of a match.
+    for size, step in ((20, 7), (257, 31), (1000, 100), (1000, 258), (30000, 258)):
+        bits, ends, done = Bits().fixed().literals(b"z"), [], 1
+        while done < size:
+            length = min(step, size - done) if size - done - step not in (1, 2) else step - 3
+            bits.match(length, 1)
+            done += length
+            ends.append((done, (len(bits.bits) + 7) // 8 - 1))
+        data = bits.end().empty_header().bytes()
+        for limit in (size - 1, size, size + 1, size // 2):
+            config = {"max_message": limit}
+            if limit >= size:
+                add(lambda: Stream().message(data, b"z" * size), f"{size} bytes in matches of {step}, limit {limit}", config=config)
+            elif len(data) <= limit:
+                index = next(at for end, at in ends if end > limit)
+                add(lambda: Stream().message(b"\x00", b"").add(FIN | RSV1 | TEXT, data).broken(*TOO_LONG, 1, index), f"{size} bytes in matches of {step}, limit {limit}", config=config)
     for size in (3, 258, 259, 1000, 40000):
         text = b"z" * size
         data = deflate(text, 9)
