@@ -11,6 +11,10 @@ use crate::violation::Violation;
 /// The least room for what comes of a piece, in bytes.
 const MIN_ROOM: usize = 256;
 
+/// From this length on, in bytes, a message has its room to itself, because zeroing room for the next one costs no more than
+/// copying it.
+pub(super) const LARGE: usize = 256 * 1024;
+
 /// How many times the length of a piece is expected to come of it.
 const RATIO: usize = 4;
 
@@ -92,8 +96,6 @@ impl Inflating {
     /// The message that was completed, owned.
     #[cfg(feature = "bytes")]
     pub(crate) fn take_message(&mut self) -> bytes::Bytes {
-        /// From this length on, in bytes, the message is handed out in the room in which it was inflated.
-        const LARGE: usize = 16 * 1024;
         let len = self.message().len();
         if len < LARGE {
             return bytes::Bytes::copy_from_slice(self.message());

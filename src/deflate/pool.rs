@@ -11,7 +11,7 @@ use super::zlib::{DeflateStream, InflateStream};
 const MAX_ENGINES: usize = 4;
 
 /// How much room a thread keeps, in bytes.
-pub(super) const MAX_ROOM: usize = 66 * 1024;
+pub(super) const MAX_ROOM: usize = super::inflating::LARGE;
 
 #[allow(clippy::vec_box, reason = "a stream of zlib is not moved")]
 struct Pool {

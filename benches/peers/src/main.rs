@@ -2,6 +2,7 @@
 
 mod chart;
 mod compare;
+mod deflate;
 mod feed;
 mod peers;
 mod report;
@@ -28,6 +29,7 @@ Usage: wsframe-peers [OPTIONS]
                     decode at least N frames, print how many, and stop: for counting instructions
   --compare BEFORE AFTER
                     prints the ratios of two folders of runs, as compare.sh makes them, and stops
+  --deflate         permessage-deflate, with the codecs that have it
   --list            the codecs and the workloads
 ";
 
@@ -46,6 +48,7 @@ fn main() -> Result<(), String> {
 
     let mut arguments =
         Arguments { quick: false, only: Vec::new(), out: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("results") };
+    let mut deflate = false;
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next().map_err(message)? {
         match argument {
@@ -65,6 +68,7 @@ fn main() -> Result<(), String> {
                 let (before, after) = (parser.value().map_err(message)?, parser.value().map_err(message)?);
                 return compare::print(before.as_ref(), after.as_ref());
             }
+            Long("deflate") => deflate = true,
             Long("list") => {
                 peers::CODECS.iter().for_each(|codec| println!("{}", codec.name));
                 WORKLOADS.iter().for_each(|workload| println!("{}  {}", workload.name, workload.title));
@@ -79,6 +83,9 @@ fn main() -> Result<(), String> {
                 return Err(format!("{error}\n\n{HELP}"));
             }
         }
+    }
+    if deflate {
+        return deflate::run(&arguments);
     }
     let results = rounds::all(&arguments);
     report::write(&arguments.out, &results).map_err(|error| format!("{}: {error}", arguments.out.display()))

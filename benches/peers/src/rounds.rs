@@ -14,13 +14,13 @@ use crate::tally::Tally;
 use crate::workloads::{ENCODE_WORKLOADS, EncodeWorkload, Stream, WORKLOADS, Workload};
 
 /// How long is measured.
-struct Effort {
+pub struct Effort {
     rounds: usize,
     round: Duration,
 }
 
 impl Effort {
-    fn of(arguments: &Arguments) -> Effort {
+    pub fn of(arguments: &Arguments) -> Effort {
         match arguments.quick {
             true => Effort { rounds: 5, round: Duration::from_millis(5) },
             false => Effort { rounds: 21, round: Duration::from_millis(15) },
@@ -29,14 +29,21 @@ impl Effort {
 }
 
 /// Something that is timed: `run(n)` does n passes.
-struct Contestant<'a> {
-    codec: &'static Codec,
+pub struct Contestant<'a> {
+    codec: &'static str,
+    rank: Rank,
     /// Whether it is compared with those alone whose messages own their payload.
     owns: bool,
     run: Box<dyn FnMut(usize) + 'a>,
     /// So many that a round takes its time.
     passes: usize,
     samples: Vec<f64>,
+}
+
+impl<'a> Contestant<'a> {
+    pub fn new(codec: &'static str, rank: Rank, owns: bool, run: Box<dyn FnMut(usize) + 'a>) -> Contestant<'a> {
+        Contestant { codec, rank, owns, run, passes: 1, samples: Vec::new() }
+    }
 }
 
 pub fn all(arguments: &Arguments) -> Results {
@@ -83,7 +90,7 @@ impl Wanted<'_> {
 }
 
 /// A panic is a failure like another.
-fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+pub fn guarded<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|_| Err("it panicked".to_owned()))
 }
 
@@ -141,7 +148,7 @@ fn decode(workload: &Workload, wanted: &Wanted, effort: &Effort) -> Table {
                     peer.run(&mut tally).expect("it passed before");
                     black_box((tally.messages, tally.bytes, tally.pings));
                 });
-                contestants.push(Contestant { codec, owns: codec.owns, run, passes: 1, samples: Vec::new() });
+                contestants.push(Contestant::new(codec.name, codec.rank, codec.owns, run));
             }
             Err(reason) => failed.push((codec.name, reason)),
         }
@@ -172,7 +179,7 @@ fn encode(workload: &EncodeWorkload, wanted: &Wanted, effort: &Effort) -> Table 
                         black_box(&mut encoder);
                     }
                 });
-                contestants.push(Contestant { codec, owns: false, run, passes: 1, samples: Vec::new() });
+                contestants.push(Contestant::new(codec.name, codec.rank, false, run));
             }
             Err(reason) => failed.push((codec.name, reason)),
         }
@@ -181,7 +188,7 @@ fn encode(workload: &EncodeWorkload, wanted: &Wanted, effort: &Effort) -> Table 
     measure(workload.name, workload.title, contestants, failed, count as u64, payload, effort)
 }
 
-fn measure(
+pub fn measure(
     name: &'static str,
     title: &'static str,
     mut contestants: Vec<Contestant>,
@@ -224,8 +231,8 @@ fn measure(
                 ratio: f64::NAN,
             };
             Outcome {
-                codec: contestant.codec.name,
-                rank: contestant.codec.rank,
+                codec: contestant.codec,
+                rank: contestant.rank,
                 owns: contestant.owns,
                 result: Ok(measured),
             }

@@ -17,7 +17,7 @@ pub enum Role {
 }
 
 #[derive(Clone, Copy)]
-enum Content {
+pub enum Content {
     Random,
     Ascii,
     Json,
@@ -149,7 +149,7 @@ impl Workload {
 }
 
 impl Content {
-    fn message(self, len: usize, rng: &mut Rng) -> Message {
+    pub fn message(self, len: usize, rng: &mut Rng) -> Message {
         if let Content::Random = self {
             let mut payload = vec![0; len];
             rng.fill(&mut payload);

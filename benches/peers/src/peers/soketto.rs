@@ -5,6 +5,10 @@ use std::pin::pin;
 
 use futures_util::io::BufReader;
 use soketto::connection::{Builder, Error, Mode};
+#[cfg(feature = "c-zlib")]
+use soketto::extension::deflate::Deflate;
+#[cfg(feature = "c-zlib")]
+use soketto::extension::{Extension, Param};
 use soketto::{Data, Incoming, Receiver, Sender};
 
 use super::{Codec, Encode, Peer, Rank, as_str, text};
@@ -40,6 +44,54 @@ fn connection(feed: Feed, role: Role) -> (Sender<Socket>, Receiver<Socket>) {
     builder.set_max_message_size(1 << 30);
     builder.set_max_frame_size(1 << 30);
     builder.finish()
+}
+
+#[cfg(feature = "c-zlib")]
+fn compressed(feed: Feed) -> (Sender<Socket>, Receiver<Socket>) {
+    let mut builder = Builder::new(BufReader::with_capacity(READ, feed), Mode::Server);
+    builder.set_max_message_size(1 << 30);
+    builder.set_max_frame_size(1 << 30);
+    let mut deflate = Deflate::new(Mode::Server);
+    let agreed = [Param::new("client_no_context_takeover"), Param::new("server_no_context_takeover")];
+    deflate.configure(&agreed).expect("it knows these");
+    builder.add_extensions([Box::new(deflate) as Box<dyn Extension + Send>]);
+    builder.finish()
+}
+
+#[cfg(feature = "c-zlib")]
+/// It never keeps a context.
+pub fn inflating(feed: Feed, takeover: bool) -> Option<Box<dyn Peer>> {
+    let (_, receiver) = compressed(feed.clone());
+    (!takeover).then(|| Box::new(Reading { receiver, feed, message: Vec::new() }) as Box<dyn Peer>)
+}
+
+#[cfg(feature = "c-zlib")]
+pub fn deflating(feed: Feed, messages: &[Message], takeover: bool) -> Option<Box<dyn Encode>> {
+    let (sender, _) = compressed(feed.clone());
+    let messages = messages.iter().map(|message| as_str(&message.payload).to_owned()).collect();
+    (!takeover).then(|| Box::new(Deflating { sender, feed, messages }) as Box<dyn Encode>)
+}
+
+#[cfg(feature = "c-zlib")]
+struct Deflating {
+    sender: Sender<Socket>,
+    feed: Feed,
+    messages: Vec<String>,
+}
+
+#[cfg(feature = "c-zlib")]
+impl Encode for Deflating {
+    fn batch(&mut self, _: usize) -> Result<(), String> {
+        self.feed.written().borrow_mut().clear();
+        for message in &self.messages {
+            poll_once(pin!(self.sender.send_text(message))).ok_or("pending")?.map_err(text)?;
+        }
+        Ok(())
+    }
+
+    fn output(&mut self) -> Vec<u8> {
+        self.feed.written().borrow().clone()
+    }
 }
 
 struct Reading {

@@ -3,8 +3,9 @@
 use std::hint::black_box;
 
 use wsframe::codec::{Message as Owned, MessageDecoder};
+use wsframe::deflate::{Agreement, Compressor, Direction, Inflater, WindowBits, ZlibDeflate};
 use wsframe::{
-    Assembler, Connection, Decoder, Encoder, Event, MaskKey, Masking, MessageEvent, MessageKind as WsKind,
+    Assembler, Connection, Decoder, Encoder, Event, Frame, MaskKey, Masking, MessageEvent, MessageKind as WsKind,
     Role as WsRole, Unmasked,
 };
 
@@ -239,5 +240,50 @@ impl Encode for Encoding {
 
     fn output(&mut self) -> Vec<u8> {
         self.out[..self.len].to_vec()
+    }
+}
+
+fn agreed(takeover: bool) -> Agreement {
+    let direction = Direction::new(WindowBits::MAX, takeover);
+    Agreement::new(direction, direction)
+}
+
+pub fn inflating(feed: Feed, takeover: bool) -> Box<dyn Peer> {
+    let inflater = Inflater::zlib(agreed(takeover), WsRole::Server);
+    Box::new(Whole { feed, assembler: Assembler::new(WsRole::Server).with_inflater(inflater) })
+}
+
+pub fn inflating_owned(feed: Feed, takeover: bool) -> Box<dyn Peer> {
+    let inflater = Inflater::zlib(agreed(takeover), WsRole::Server);
+    let decoder = MessageDecoder::new(WsRole::Server).with_read_size(READ).with_inflater(inflater);
+    Box::new(OwnedMessages { feed, decoder })
+}
+
+pub fn deflating(_: Feed, messages: &[Message], takeover: bool) -> Box<dyn Encode> {
+    let messages = messages.iter().map(|message| as_str(&message.payload).to_owned()).collect();
+    let engine = ZlibDeflate::new(agreed(takeover).sending(WsRole::Server)).with_level(1);
+    let compressor = Compressor::new(engine, agreed(takeover), WsRole::Server).with_threshold(0);
+    Box::new(Deflating { encoder: Encoder::server(), compressor, messages, out: Vec::new() })
+}
+
+struct Deflating {
+    encoder: Encoder<Unmasked>,
+    compressor: Compressor<ZlibDeflate>,
+    messages: Vec<String>,
+    out: Vec<u8>,
+}
+
+impl Encode for Deflating {
+    fn batch(&mut self, _: usize) -> Result<(), String> {
+        self.out.clear();
+        for message in &self.messages {
+            let frame = Frame::text(message);
+            self.encoder.append_compressed(&mut self.out, &mut self.compressor, frame).map_err(text)?;
+        }
+        Ok(())
+    }
+
+    fn output(&mut self) -> Vec<u8> {
+        self.out.clone()
     }
 }

@@ -8,7 +8,9 @@ use std::task::Poll;
 use wtx::collection::Vector;
 use wtx::rng::Xorshift64;
 use wtx::stream::{StreamReader, StreamWriter};
-use wtx::web_socket::{Frame, OpCode, WebSocketBuffer, WebSocketOwned, WebSocketPayloadOrigin};
+use wtx::http::GenericHeader;
+use wtx::web_socket::compression::{CompressionLevel, Flate2, NegotiatedCompression, NegotiatedFlate2};
+use wtx::web_socket::{Compression, DeflateConfig, Frame, OpCode, WebSocketBuffer, WebSocketOwned, WebSocketPayloadOrigin};
 
 use super::{Codec, Encode, Peer, Rank, text};
 use crate::feed::{Feed, poll_once};
@@ -32,7 +34,7 @@ pub const CODEC: Codec = Codec {
     }),
 };
 
-type Socket<const IS_CLIENT: bool> = WebSocketOwned<(), Xorshift64, Stream, IS_CLIENT>;
+type Socket<const IS_CLIENT: bool, NC = ()> = WebSocketOwned<NC, Xorshift64, Stream, IS_CLIENT>;
 
 fn socket<const IS_CLIENT: bool>(feed: Feed) -> Socket<IS_CLIENT> {
     let mut socket = Socket::new((), false, Xorshift64::new(3), Stream(feed), WebSocketBuffer::new());
@@ -66,12 +68,65 @@ impl StreamWriter for Stream {
     }
 }
 
-struct Reading<const IS_CLIENT: bool> {
-    socket: Socket<IS_CLIENT>,
+/// What was agreed, as its negotiation sees it.
+struct Agreed;
+
+impl GenericHeader for Agreed {
+    fn name(&self) -> &[u8] {
+        b"sec-websocket-extensions"
+    }
+
+    fn value(&self) -> &[u8] {
+        b"permessage-deflate"
+    }
+}
+
+fn compressed(feed: Feed) -> Socket<false, Option<NegotiatedFlate2>> {
+    let config = DeflateConfig { compression_level: CompressionLevel::One, ..DeflateConfig::default() };
+    let agreed = <Flate2 as Compression<false>>::negotiate(Flate2::from(config), [Agreed].into_iter());
+    let agreed = agreed.expect("it is what it writes");
+    let mut socket = Socket::new(agreed, false, Xorshift64::new(3), Stream(feed), WebSocketBuffer::new());
+    socket.set_max_payload_len(1 << 30);
+    socket
+}
+
+/// It begins anew with each message.
+pub fn inflating(feed: Feed, takeover: bool) -> Option<Box<dyn Peer>> {
+    (!takeover).then(|| Box::new(Reading { socket: compressed(feed), message: Vector::new() }) as Box<dyn Peer>)
+}
+
+pub fn deflating(feed: Feed, messages: &[Message], takeover: bool) -> Option<Box<dyn Encode>> {
+    let messages = messages.iter().map(|message| message.payload.clone()).collect();
+    (!takeover).then(|| Box::new(Deflating { socket: compressed(feed.clone()), feed, messages }) as Box<dyn Encode>)
+}
+
+struct Deflating {
+    socket: Socket<false, Option<NegotiatedFlate2>>,
+    feed: Feed,
+    messages: Vec<Vec<u8>>,
+}
+
+impl Encode for Deflating {
+    fn batch(&mut self, _: usize) -> Result<(), String> {
+        self.feed.written().borrow_mut().clear();
+        for message in &mut self.messages {
+            let mut frame = Frame::new_fin(OpCode::Text, &mut message[..]);
+            poll_once(pin!(self.socket.write_frame(&mut frame))).ok_or("pending")?.map_err(text)?;
+        }
+        Ok(())
+    }
+
+    fn output(&mut self) -> Vec<u8> {
+        self.feed.written().borrow().clone()
+    }
+}
+
+struct Reading<const IS_CLIENT: bool, NC = ()> {
+    socket: Socket<IS_CLIENT, NC>,
     message: Vector<u8>,
 }
 
-impl<const IS_CLIENT: bool> Peer for Reading<IS_CLIENT> {
+impl<const IS_CLIENT: bool, NC: NegotiatedCompression> Peer for Reading<IS_CLIENT, NC> {
     fn run(&mut self, tally: &mut Tally) -> Result<(), String> {
         let read = async {
             loop {

@@ -1,14 +1,16 @@
 //! yawc: its codec layer, which gives frames.
 
 use bytes::{Bytes, BytesMut};
+use futures_util::SinkExt;
 use std::hint::black_box;
+use std::pin::pin;
 use tokio_util::codec::{Decoder as _, Encoder as _};
 use yawc::codec::{Decoder, Encoder};
-use yawc::{Frame, OpCode, Role as YRole};
+use yawc::{CompressionLevel, Frame, OpCode, Options, Role as YRole, WebSocket};
 
 use super::{Codec, Encode, Peer, Rank, text};
-use crate::feed::Feed;
-use crate::tally::{Kind, Tally};
+use crate::feed::{Feed, poll_once};
+use crate::tally::{Kind, Message, Tally};
 use crate::workloads::Role;
 
 pub const CODEC: Codec = Codec {
@@ -77,6 +79,66 @@ impl Peer for Reading {
             }
         }
         Ok(())
+    }
+}
+
+fn socket(feed: Feed, takeover: bool) -> WebSocket<Feed> {
+    let mut agreed = "permessage-deflate".to_owned();
+    let mut options = Options::default()
+        .with_compression_level(CompressionLevel::new(1))
+        .with_limits(1 << 30, 1 << 30)
+        .with_utf8();
+    if !takeover {
+        agreed.push_str("; server_no_context_takeover; client_no_context_takeover");
+        options = options.server_no_context_takeover().client_no_context_takeover();
+    }
+    WebSocket::from_stream_with_extensions(feed, YRole::Server, Some(&agreed), options).expect("it is what it writes")
+}
+
+pub fn inflating(feed: Feed, takeover: bool) -> Box<dyn Peer> {
+    Box::new(Inflating { socket: socket(feed, takeover) })
+}
+
+pub fn deflating(feed: Feed, messages: &[Message], takeover: bool) -> Box<dyn Encode> {
+    let items = messages.iter().map(|message| Frame::text(message.payload.clone())).collect();
+    Box::new(Deflating { socket: socket(feed.clone(), takeover), feed, items })
+}
+
+struct Inflating {
+    socket: WebSocket<Feed>,
+}
+
+impl Peer for Inflating {
+    fn run(&mut self, tally: &mut Tally) -> Result<(), String> {
+        while let Some(frame) = poll_once(pin!(self.socket.next_frame())) {
+            let frame = frame.map_err(text)?;
+            match frame.opcode() {
+                OpCode::Text => tally.message(Kind::Text, frame.payload()),
+                OpCode::Binary => tally.message(Kind::Binary, frame.payload()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Deflating {
+    socket: WebSocket<Feed>,
+    feed: Feed,
+    items: Vec<Frame>,
+}
+
+impl Encode for Deflating {
+    fn batch(&mut self, _: usize) -> Result<(), String> {
+        self.feed.written().borrow_mut().clear();
+        for item in &self.items {
+            poll_once(pin!(self.socket.feed(item.clone()))).ok_or("pending")?.map_err(text)?;
+        }
+        poll_once(pin!(self.socket.flush())).ok_or("pending")?.map_err(text)
+    }
+
+    fn output(&mut self) -> Vec<u8> {
+        self.feed.written().borrow().clone()
     }
 }
 
