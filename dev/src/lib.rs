@@ -5,6 +5,7 @@ pub mod alloc;
 mod event;
 mod frame;
 mod hex;
+mod inflate;
 mod rng;
 mod run;
 pub mod vectors;
@@ -12,6 +13,7 @@ pub mod vectors;
 pub use event::Event;
 pub use frame::{mask, push_frame};
 pub use hex::{hex, unhex};
+pub use inflate::inflate_plainly;
 pub use rng::Rng;
 pub use run::{FEEDINGS, Feeding, Run, assemble, assemble_with, decode, inflate, own, own_with};
 

@@ -17,6 +17,7 @@ mod handshake;
 mod header;
 mod layers;
 mod long_text;
+mod negotiation;
 mod opaque;
 mod owned;
 mod roundtrip;
