@@ -39,6 +39,53 @@ fn main() {
         write("cli", &name, &join(&[&setup, &[1, 1, 3, 0], &stream]));
         write("header", &name, &join(&[&setup, &stream[..stream.len().min(14)]]));
     }
+    for (index, vector) in vectors::deflate().iter().enumerate() {
+        let name: String =
+            vector.name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' }).collect();
+        let stream = vector.stream();
+        if vector.role() != Role::Client || stream.len() > 300 || stream.len() < 3 {
+            continue;
+        }
+        // The payload of the first frame.
+        let payload = &stream[2..(2 + usize::from(stream[1] & 0x7f)).min(stream.len())];
+        let takeover = (index % 2) as u8;
+        // Reads of eight bytes, scratch of 256, all in the first message.
+        write("inflate", &name, &[&[takeover, 7, 255, 0, 255, 255][..], payload].concat());
+        // A limit of 1000 bytes, reads of 18.
+        write("bomb", &name, &[&[takeover, 0xe8, 3, 17, 0, 16, 0, 0, 6][..], payload].concat());
+        if index % 4 == 0 {
+            let index = index as u8;
+            // Operations one after another, until a 0 says that there are no more.
+            let settings = [index & 1, takeover, 0, 7, 40, index];
+            let raw = [1, 0, 0, 0, 64, takeover, 20];
+            write("deflated", &name, &[&settings[..], &raw, &[1, 0, 0, 0, 0, 1, 100, 0, 6, 3, 9, 0], payload].concat());
+            let settings = [index & 1, index, takeover, index, 0];
+            let message = [1, 0, 0, 0, 0, 0, 0, 50, 0, 9];
+            write("deflate", &name, &[&settings[..], &message, &[1, 0, 0, 0, 200, 1, 0, 0], payload].concat());
+            let lies = [1, 0, 0, 0, 0, 3, 4, 1, 0, 0, 0, 128, 0];
+            write("engine", &name, &[&[takeover, 0, 0, 64, 0, 0, 1][..], &lies, &[1, 7, 1, 9, 0], payload].concat());
+        }
+    }
+    for (index, words) in [
+        &[0_u8][..],
+        &[0, 6, 4],
+        &[0, 6, 4, 19],
+        &[0, 6, 3, 5, 10],
+        &[0, 6, 1, 6, 2],
+        &[0, 6, 3, 7, 0],
+        &[0, 6, 3, 5, 8, 11, 8],
+        &[15, 7, 0, 6, 3, 5, 13, 7, 0],
+        &[0, 6, 1, 6, 1, 7, 0, 6, 2],
+        &[0, 6, 3, 5, 8, 7, 0, 8, 7, 0],
+        &[0, 5, 8],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let settings = [[7, 4, 1, 1, 0, 0], [4, 4, 1, 0, 1, 1]].concat();
+        let words: Vec<u8> = words.iter().flat_map(|word| [1, *word]).chain([0]).collect();
+        write("negotiation", &format!("words-{index}"), &[&settings[..], &[0], &words].concat());
+    }
     // Text after this many letters, and before as many, in two pieces.
     for (name, text) in [
         ("two-bytes", &b"\xc3\xa9"[..]),

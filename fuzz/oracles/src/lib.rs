@@ -6,7 +6,8 @@ pub mod targets;
 pub mod witness;
 
 use arbitrary::{Arbitrary, Unstructured};
-use wsframe::{Config, EncoderConfig, Role, Rsv, State};
+use wsframe::deflate::{Agreement, Direction, Inflater, WindowBits};
+use wsframe::{Assembler, Config, EncoderConfig, Role, Rsv, State};
 use wsframe_dev::Event;
 
 use crate::reference::Limits;
@@ -66,6 +67,17 @@ impl Setup {
             .with_max_fragments(limits.max_fragments)
             .with_allowed_rsv(Rsv::from_first_byte(limits.allowed_rsv))
     }
+}
+
+/// An agreement that is the same for both ends, with the largest window.
+fn agreed(takeover: bool) -> Agreement {
+    let direction = Direction::new(WindowBits::MAX, takeover);
+    Agreement::new(direction, direction)
+}
+
+/// An assembler that inflates.
+fn assembler(role: Role, config: Config, agreed: Agreement) -> Assembler {
+    Assembler::with_config(role, config).with_inflater(Inflater::zlib(agreed, role))
 }
 
 /// What a decoder makes of these pieces, put together.

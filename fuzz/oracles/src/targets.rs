@@ -1,15 +1,21 @@
 //! An oracle for each fuzz target: it panics if the input shows a fault.
 
 mod assembler;
+mod bomb;
 mod cli;
 mod codec;
 mod connection;
 mod decode;
+mod deflate;
+mod deflated;
 mod differential;
 mod earliest;
+mod engine;
 mod handshake;
 mod header;
+mod inflate;
 mod mask;
+mod negotiation;
 mod roundtrip;
 mod splits;
 mod utf8;
@@ -36,6 +42,12 @@ pub const TARGETS: &[Target] = &[
     Target { name: "codec", check: codec::check },
     Target { name: "connection", check: connection::check },
     Target { name: "handshake", check: handshake::check },
+    Target { name: "inflate", check: inflate::check },
+    Target { name: "deflated", check: deflated::check },
+    Target { name: "deflate", check: deflate::check },
+    Target { name: "bomb", check: bomb::check },
+    Target { name: "negotiation", check: negotiation::check },
+    Target { name: "engine", check: engine::check },
     Target { name: "differential", check: differential::check },
     Target { name: "cli", check: cli::check },
 ];
