@@ -1,33 +1,88 @@
 #!/usr/bin/env bash
-# Runs Autobahn's cases, as the package `kosoku` has them, against examples/framed.rs: groups 1 to 7, 9 and 10. Prints the counts,
-# and fails if a case is neither OK nor INFORMATIONAL. The reports are left in target/autobahn/reports.
+# Runs Autobahn's cases, as the package `kosoku` has them, against examples/framed.rs (`server`) or by dev/examples/client.rs
+# (`client`): groups 1 to 7, 9, 10, 12 and 13. Prints the counts, and fails if a case is neither OK nor INFORMATIONAL, or if one
+# is missing. The reports are left in target/autobahn.
+#
+#   tests/autobahn.sh [server|client] [short]
+#
+# `short` leaves out the longer cases of groups 12 and 13, with messages of more than 1 KiB.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+mode=${1:-server}
+length=${2:-all}
 out=$PWD/target/autobahn
-rm -rf "$out/reports" "$out/address"
+reports=$out/$mode
+rm -rf "$reports" "$out/address"
 mkdir -p "$out"
 
 if [ ! -e "$out/kosoku" ]; then
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target "$out/kosoku" kosoku==0.1.0
 fi
+kosoku() {
+    PYTHONPATH=$out/kosoku python3 "$out/kosoku/bin/kosoku" "$@"
+}
 
-cargo build --release --example framed --features tokio-util,handshake
-target/release/examples/framed 127.0.0.1:0 >"$out/address" &
-trap 'kill $!' EXIT
-until [ -s "$out/address" ]; do
-    kill -0 $! # It is still there.
-    sleep 0.1
-done
-read -r _ _ url <"$out/address"
-
+# The cases of these groups of permessage-deflate.
+compressed() {
+    for group in "$@"; do
+        if [ "$length" = short ]; then
+            # 16, 64, 256 and 1024 bytes.
+            for case in 1 2 3 4; do includes+=(-i "$group.$case"); done
+        else
+            includes+=(-i "$group.*")
+        fi
+    done
+}
 includes=()
 for group in 1 2 3 4 5 6 7 9 10; do includes+=(-i "$group.*"); done
-PYTHONPATH=$out/kosoku python3 "$out/kosoku/bin/kosoku" -m fuzzingclient "$url" "${includes[@]}" -o "$out/reports" || echo "kosoku: exit code $?"
 
-python3 - "$out/reports/index.json" <<'PYTHON'
-import collections, json, sys
+# Serves the cases to the client, which has this policy, until it has had them all.
+serve() {
+    address=127.0.0.1:$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    kosoku -m fuzzingserver "$address" "${includes[@]}" -o "$1" >"$out/server.log" 2>&1 &
+    until (exec 3<>"/dev/tcp/${address/://}") 2>/dev/null; do
+        kill -0 $!
+        sleep 0.1
+    done
+    target/release/examples/client cases "$address" "$2"
+    wait $! || cat "$out/server.log"
+}
 
-[cases] = json.load(open(sys.argv[1])).values()
+case $mode in
+server)
+    compressed 12.{1..5} 13.{1..7}
+    cargo build --release --example framed --features tokio-util,handshake,zlib-rs
+    target/release/examples/framed 127.0.0.1:0 large >"$out/address" &
+    trap 'kill $!' EXIT
+    until [ -s "$out/address" ]; do
+        kill -0 $! # It is still there.
+        sleep 0.1
+    done
+    read -r _ _ url <"$out/address"
+    kosoku -m fuzzingclient "$url" "${includes[@]}" -o "$reports" || echo "kosoku: exit code $?"
+    ;;
+client)
+    cargo build --release -p wsframe-dev --example client
+    compressed 12.{1..5} 13.1 13.3 13.4
+    serve "$reports/takeover" 15,15,true,true
+    # These ask the client to keep no context, which it has to offer.
+    includes=()
+    compressed 13.2 13.5 13.6 13.7
+    serve "$reports/no-takeover" 15,15,true,false
+    ;;
+*)
+    echo "the mode is server or client, not $mode" >&2
+    exit 2
+    ;;
+esac
+
+python3 - "$length" "$reports"/{,*/}index.json <<'PYTHON'
+import collections, json, os, sys
+
+cases = {}
+for path in filter(os.path.exists, sys.argv[2:]):
+    [of_path] = json.load(open(path)).values()
+    cases |= of_path
 groups = collections.defaultdict(collections.Counter)
 failed = []
 for name, case in cases.items():
@@ -41,7 +96,8 @@ for group, counts in sorted(groups.items()):
     print(f"{group:5}{ok:4}{informational:15}{counts.total() - ok - informational:8}")
 print(f"{len(cases)} cases, of which {len(failed)} failed")
 print(*failed, sep="\n", end="\n" * bool(failed))
-expected = {1: 16, 2: 11, 3: 7, 4: 10, 5: 20, 6: 145, 7: 37, 9: 54, 10: 1}
+compressed = {12: 90, 13: 126} if sys.argv[1] == "all" else {12: 20, 13: 28}
+expected = {1: 16, 2: 11, 3: 7, 4: 10, 5: 20, 6: 145, 7: 37, 9: 54, 10: 1} | compressed
 found = {group: counts.total() for group, counts in groups.items()}
 sys.exit(bool(failed) if found == expected else f"these are not all of the cases: {found}")
 PYTHON

@@ -172,8 +172,14 @@ fn dynamic(bits: &mut Bits<'_>) -> Result<(Code, Code), Broken> {
     let code = Code::new(&lengths, false)?;
     let mut lengths = Vec::new();
     while lengths.len() < literals + distances {
-        let (length, times) = match code.symbol(bits)? {
-            16 => (*lengths.last().ok_or(Broken)?, 3 + bits.bits(2)?),
+        // Without any code, zlib reads zeros of one bit each, and refuses the lengths that come of them.
+        let symbol = if code.symbols.is_empty() { bits.bit().map(|_| 0) } else { code.symbol(bits) };
+        let (length, times) = match symbol? {
+            // In this order in zlib: that there is nothing to repeat is found after the bits that follow.
+            16 => {
+                let times = 3 + bits.bits(2)?;
+                (*lengths.last().ok_or(Broken)?, times)
+            }
             17 => (0, 3 + bits.bits(3)?),
             18 => (0, 11 + bits.bits(7)?),
             length => (length, 1),

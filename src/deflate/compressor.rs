@@ -40,6 +40,7 @@ pub trait Deflate {
 pub struct Compressor<D: ?Sized> {
     sending: Direction,
     threshold: usize,
+    always: bool,
     engine: D,
 }
 
@@ -47,7 +48,8 @@ impl<D: Deflate> Compressor<D> {
     /// For what the end with this role sends. The engine has to be fresh, and to keep to what was agreed.
     pub const fn new(engine: D, agreed: Agreement, role: Role) -> Compressor<D> {
         let sending = agreed.sending(role);
-        Compressor { sending, threshold: if sending.takeover() { 32 } else { 256 }, engine }
+        let threshold = if sending.takeover() { 32 } else { 256 };
+        Compressor { sending, threshold, always: false, engine }
     }
 
     /// Sets from which length on messages are compressed, in bytes. By default 32 with context takeover and 256 without: shorter
@@ -55,6 +57,13 @@ impl<D: Deflate> Compressor<D> {
     #[must_use]
     pub fn with_threshold(mut self, bytes: usize) -> Compressor<D> {
         self.threshold = bytes;
+        self
+    }
+
+    /// Compresses every message, those too that are short or become longer: for a test of the peer's inflater.
+    #[must_use]
+    pub fn always(mut self) -> Compressor<D> {
+        (self.threshold, self.always) = (0, true);
         self
     }
 }
@@ -98,7 +107,7 @@ impl<D: Deflate + ?Sized> Compressor<D> {
         });
         match len {
             // With takeover, it is in the window, and the peer has to have it there too.
-            Some(len) if len != 0 && (self.sending.takeover() || len < message.len()) => Some(len),
+            Some(len) if len != 0 && (self.sending.takeover() || self.always || len < message.len()) => Some(len),
             Some(_) => None,
             None => {
                 self.engine.forget();

@@ -225,8 +225,10 @@ impl Inflate for ZlibInflate {
                 return Ok(written);
             }
         }
-        self.has_ended = false;
-        self.tail_taken = 0;
+        if self.is_final {
+            stream.reset(true);
+        }
+        (self.is_final, self.tail_taken, self.has_ended) = (false, 0, false);
         Ok(written)
     }
 
