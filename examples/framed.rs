@@ -14,8 +14,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, sink};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::codec::{Framed, FramedParts};
-use wsframe::codec::{CodecError, Message, MessageCodec};
 use wsframe::Role;
+use wsframe::codec::{CodecError, Message, MessageCodec};
 use wsframe::deflate::{Agreement, Compressor, Direction, Inflater, Policy, WindowBits};
 use wsframe::handshake::{HeadFinder, Refusal, RequestHead};
 

@@ -5,6 +5,7 @@ use core::time::Duration;
 use bytes::{BufMut, BytesMut};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 use wsframe::codec::{Message, MessageCodec, MessageDecoder, PreparedFrame};
+use wsframe::deflate::{Agreement, Compressor, Direction, Inflater, WindowBits};
 use wsframe::handshake::{self, HeadFinder, Refusal, RequestHead, ResponseFinder};
 use wsframe::{Assembler, CloseFrame, Config, Connection, Decoder, Encoder, Event, Frame, MessageEvent, Role};
 use wsframe_dev::alloc::{Counting, allocated, measure};
@@ -799,4 +800,169 @@ fn messages_that_are_kept_hold_little_more_than_what_arrived() {
             drop((kept, decoder));
         }
     }
+}
+
+/// What was agreed, with the largest windows.
+fn agreed(takeover: bool) -> Agreement {
+    let direction = Direction::new(WindowBits::MAX, takeover);
+    Agreement::new(direction, direction)
+}
+
+/// Compressed messages from a server.
+fn compressed(messages: &[&str], takeover: bool) -> Vec<u8> {
+    let mut compressor = Compressor::zlib(agreed(takeover), Role::Server).with_threshold(0);
+    let mut out = Vec::new();
+    for message in messages {
+        Encoder::server().append_compressed(&mut out, &mut compressor, Frame::text(message)).unwrap();
+    }
+    out
+}
+
+/// On a thread that has no engine yet.
+fn on_a_new_thread(test: impl FnOnce() + Send + 'static) {
+    std::thread::spawn(test).join().unwrap();
+}
+
+/// Between messages, a connection without context takeover holds nothing of the engine, and no room.
+#[test]
+fn without_takeover_a_connection_holds_nothing_between_messages() {
+    on_a_new_thread(|| {
+        let text = "price ".repeat(3000);
+        let mut stream = compressed(&[&text, "short", &text], false);
+        let new = || Assembler::new(Role::Client).with_inflater(Inflater::zlib(agreed(false), Role::Client));
+        let owned = || MessageDecoder::new(Role::Client).with_inflater(Inflater::zlib(agreed(false), Role::Client));
+        // The engine and the room of the thread.
+        new().for_each(&mut stream.clone(), |_| {}).unwrap();
+        let mut pieces: Vec<_> = stream.chunks(100).map(<[u8]>::to_vec).collect();
+        let (_assembler, counted) = measure(|| {
+            let mut assembler = new();
+            pieces.iter_mut().for_each(|piece| assembler.for_each(piece, |_| {}).unwrap());
+            assembler
+        });
+        assert!(counted.held <= 256, "{} bytes", counted.held);
+        let (_decoder, counted) = measure(|| {
+            let mut decoder = owned();
+            decoder.put_slice(&stream);
+            decoder.for_each(drop).unwrap();
+            decoder
+        });
+        assert!(counted.held <= 256 + 9 * 1024, "{} bytes and a read buffer", counted.held);
+        // Sending.
+        let mut out = Vec::with_capacity(100_000);
+        let mut compressor = Compressor::zlib(agreed(false), Role::Server);
+        let (_, counted) = measure(|| {
+            for _ in 0..10 {
+                let frame = Frame::text(&text);
+                Encoder::server().append_compressed(&mut out, &mut compressor, frame).unwrap();
+            }
+        });
+        assert_eq!((counted.held, counted.calls), (0, 0));
+        // A message that has begun holds an engine, until it ends or fails.
+        let begun = &mut stream[..30];
+        let (assembler, counted) = measure(|| {
+            let mut assembler = new();
+            assembler.for_each(begun, |_| {}).unwrap();
+            let mut other = new();
+            other.for_each(&mut begun.to_vec(), |_| {}).unwrap();
+            (assembler, other)
+        });
+        assert!((0..=52 * 1024).contains(&counted.held), "{} bytes", counted.held);
+        drop(assembler);
+    });
+}
+
+/// The engine's own size and at most 1 KiB; nothing after a Close, a violation, or, sending, after a release.
+#[test]
+fn with_takeover_a_connection_holds_its_engine() {
+    /// Of zlib-rs 0.6.8 with the largest window.
+    const INFLATE: i64 = 47_680;
+    const DEFLATE: i64 = 280_000;
+    for end in ["", "close", "violation"] {
+        on_a_new_thread(move || {
+            let text = "price ".repeat(3000);
+            let mut stream = compressed(&[&text, "short", &text], true);
+            match end {
+                "close" => stream.extend_from_slice(b"\x88\x00"),
+                "violation" => stream.extend_from_slice(b"\xc1\x01\x07"),
+                _ => {}
+            }
+            let mut pieces: Vec<_> = stream.chunks(100).map(<[u8]>::to_vec).collect();
+            let mut room = Vec::new();
+            let (assembler, counted) = measure(|| {
+                let inflater = Inflater::zlib(agreed(true), Role::Client);
+                let mut assembler = Assembler::new(Role::Client).with_inflater(inflater);
+                for piece in &mut pieces {
+                    let result = assembler.for_each(piece, |event| {
+                        if let MessageEvent::Message(message) = event {
+                            room.push(message.payload().len());
+                        }
+                    });
+                    assert!(result.is_ok() || end == "violation");
+                }
+                assembler
+            });
+            assert_eq!(room, [18_000, 5, 18_000]);
+            // What the thread keeps is held too, but not by the connection.
+            let (_, freed) = measure(|| drop(assembler));
+            let shared = counted.held + freed.held;
+            assert!(shared <= 256 * 1024 + INFLATE, "{shared} bytes for the thread");
+            let connection = counted.held - shared;
+            assert!(connection <= 1024, "{connection} bytes");
+            let (second, counted) = measure(|| {
+                let inflater = Inflater::zlib(agreed(true), Role::Client);
+                let mut assembler = Assembler::new(Role::Client).with_inflater(inflater);
+                let mut another =
+                    Assembler::new(Role::Client).with_inflater(Inflater::zlib(agreed(true), Role::Client));
+                assembler.for_each(&mut stream.clone(), |_| {}).ok();
+                another.for_each(&mut stream.clone(), |_| {}).ok();
+                (assembler, another)
+            });
+            // One of them has the engine that the thread had.
+            let most = if end.is_empty() { INFLATE + 1024 } else { 1024 };
+            assert!(counted.held <= most, "{} bytes after {end:?}", counted.held);
+            drop(second);
+        });
+    }
+    on_a_new_thread(|| {
+        let text = "price ".repeat(1000);
+        let mut out = Vec::with_capacity(100_000);
+        let (mut compressor, counted) = measure(|| {
+            let mut compressor = Compressor::zlib(agreed(true), Role::Server);
+            for _ in 0..10 {
+                Encoder::server().append_compressed(&mut out, &mut compressor, Frame::text(&text)).unwrap();
+            }
+            compressor
+        });
+        assert!(counted.held <= DEFLATE + 1024, "{} bytes", counted.held);
+        // The thread keeps it for the next connection.
+        compressor.release();
+        let (_, counted) = measure(|| {
+            let mut other = Compressor::zlib(agreed(true), Role::Server);
+            Encoder::server().append_compressed(&mut out, &mut other, Frame::text(&text)).unwrap();
+        });
+        assert_eq!(counted.held, 0);
+        assert!(counted.calls <= 1, "{} allocations", counted.calls);
+    });
+}
+
+/// A megabyte of zeros in a kilobyte, with limits on either side: the memory stays within the limit and what came.
+#[test]
+fn what_is_inflated_stays_within_the_limit() {
+    on_a_new_thread(|| {
+        let bomb = compressed(&[&"\0".repeat(1 << 20)], false);
+        assert!(bomb.len() < 10_000);
+        for max in [0, 1000, 100_000, (1 << 20) - 1, 1 << 20, (1 << 20) + 1] {
+            for size in [1, 100, bomb.len()] {
+                let mut pieces: Vec<_> = bomb.chunks(size).map(<[u8]>::to_vec).collect();
+                let (result, counted) = measure(|| {
+                    let inflater = Inflater::zlib(agreed(false), Role::Client).with_max_message_len(max);
+                    let mut assembler = Assembler::new(Role::Client).with_inflater(inflater);
+                    pieces.iter_mut().try_for_each(|piece| assembler.for_each(piece, |_| {}))
+                });
+                assert_eq!(result.is_ok(), max >= 1 << 20, "{max}");
+                let most = 2 * max as i64 + 60 * 1024 + 256 * 1024;
+                assert!(counted.peak <= most, "{} bytes for {max}", counted.peak);
+            }
+        }
+    });
 }

@@ -443,7 +443,9 @@ fn every_deflate_vector_gives_its_events() {
     for file in ["messages", "broken", "limits"] {
         let text = std::fs::read_to_string(tests_folder().join(format!("vectors/deflate/{file}.json"))).unwrap();
         let vectors: Vec<Value> = serde_json::from_str(&text).unwrap();
-        for vector in vectors.iter().filter(|vector| vector["deflate"]["takeover"] == true && vector.get("config").is_none()) {
+        for vector in
+            vectors.iter().filter(|vector| vector["deflate"]["takeover"] == true && vector.get("config").is_none())
+        {
             let role = vector["role"].as_str().unwrap();
             for chunk in ["1", "100000"] {
                 let arguments = ["decode", "--json", "--hex", "--deflate", "--full", "--role", role, "--chunk", chunk];

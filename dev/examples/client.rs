@@ -103,7 +103,9 @@ fn policy(text: &str) -> Result<Option<Policy>, Box<dyn Error>> {
         return Ok(None);
     }
     let parts: Vec<_> = text.split(',').collect();
-    let [server, client, server_takeover, client_takeover] = parts[..] else { return Err("a policy has four parts".into()) };
+    let [server, client, server_takeover, client_takeover] = parts[..] else {
+        return Err("a policy has four parts".into());
+    };
     let direction = |bits: &str, takeover: &str| -> Result<Direction, Box<dyn Error>> {
         let bits = WindowBits::new(bits.parse()?).ok_or("window bits are 8 to 15")?;
         Ok(Direction::new(bits, takeover.parse()?))

@@ -118,10 +118,7 @@ pub fn assemble<'a>(role: Role, config: Config, pieces: impl IntoIterator<Item =
 }
 
 /// What this assembler makes of a stream in these pieces.
-pub fn assemble_with<'a>(
-    mut assembler: Assembler,
-    pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> (Vec<Event>, State) {
+pub fn assemble_with<'a>(mut assembler: Assembler, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Event>, State) {
     let mut events = Vec::new();
     'pieces: for piece in pieces {
         let mut buffer = piece.to_vec();

@@ -248,7 +248,8 @@ impl<I: Inflate + ?Sized> Inflater<I> {
         }
         self.begin(taken, payload.len());
         let mut input = Input { payload, taken: 0, has_tail: taken.ends_message, in_tail: false };
-        let error = |input: &Input<'_>, violation| DecodeError::new(violation, taken.offset_after(payload.len(), input.taken));
+        let error =
+            |input: &Input<'_>, violation| DecodeError::new(violation, taken.offset_after(payload.len(), input.taken));
         loop {
             if self.scratch_at >= scratch.len() {
                 let kept = self.engine.look_back().min(scratch.len());

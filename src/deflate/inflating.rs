@@ -36,12 +36,7 @@ impl Inflating {
     }
 
     /// Inflates a piece of a message, which the machine has taken.
-    pub(crate) fn inflate(
-        &mut self,
-        machine: &mut Machine,
-        payload: &[u8],
-        taken: &Taken,
-    ) -> Result<(), DecodeError> {
+    pub(crate) fn inflate(&mut self, machine: &mut Machine, payload: &[u8], taken: &Taken) -> Result<(), DecodeError> {
         self.inflater.begin(taken, payload.len());
         let mut input = Input { payload, taken: 0, has_tail: taken.ends_message, in_tail: false };
         loop {

@@ -11,13 +11,11 @@ mod pool;
 mod zlib;
 
 pub use self::compressor::{Compressor, Deflate};
+pub use self::inflater::{Inflate, InflateError, Inflater, Piece, Step};
 #[cfg(feature = "alloc")]
 pub(crate) use self::inflating::Inflating;
-pub use self::inflater::{Inflate, InflateError, Inflater, Piece, Step};
-pub use self::negotiation::{
-    Agreement, AnswerError, Direction, HeaderValue, Policy, UnlimitedClient, WindowBits,
-};
 #[cfg(feature = "handshake")]
 pub(crate) use self::negotiation::is_deflate;
+pub use self::negotiation::{Agreement, AnswerError, Direction, HeaderValue, Policy, UnlimitedClient, WindowBits};
 #[cfg(feature = "zlib-rs")]
 pub use self::zlib::{ZlibDeflate, ZlibInflate};

@@ -290,10 +290,8 @@ impl Policy {
         if !self.server.takeover && !answer.server_no_takeover {
             return Err(AnswerError::ServerTakeover);
         }
-        let server = Direction {
-            window: answer.server_bits.unwrap_or(WindowBits::MAX),
-            takeover: !answer.server_no_takeover,
-        };
+        let server =
+            Direction { window: answer.server_bits.unwrap_or(WindowBits::MAX), takeover: !answer.server_no_takeover };
         if server.window > self.server.window {
             return Err(AnswerError::ServerWindow);
         }

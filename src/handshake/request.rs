@@ -115,9 +115,7 @@ pub(super) fn are_different_tokens<'h, I: Iterator<Item = &'h [u8]>>(names: impl
 }
 
 /// The extensions of the fields, in their order; `None` for what breaks the grammar.
-pub(super) fn extensions_of<'h, F: Fields<'h>>(
-    fields: &F,
-) -> impl Iterator<Item = Option<Extension<'h>>> + use<'h, F> {
+pub(super) fn extensions_of<'h, F: Fields<'h>>(fields: &F) -> impl Iterator<Item = Option<Extension<'h>>> + use<'h, F> {
     Extensions::new(values(fields, "Sec-WebSocket-Extensions"))
 }
 

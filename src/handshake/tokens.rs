@@ -22,4 +22,3 @@ pub(super) fn is_key(value: &[u8]) -> bool {
     let Some((digits, b"==")) = value.split_last_chunk::<2>() else { return false };
     digits.len() == 22 && digits.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }
-

@@ -7,7 +7,7 @@
 
 One page opens a connection a close code: it gets a Ping and "welcome", sends text and binary, gets both back, and closes
 with that code from script; for 1001 it leaves that to the browser, whose tab is then closed. Chromium offers
-permessage-deflate, which the server declines.
+permessage-deflate, which the server declines; in one more connection it accepts, and all messages come twice.
 """
 
 import asyncio
@@ -30,17 +30,19 @@ SERVER, PROXY, DEBUG = 9720, 9721, 9722
 CODES = {1000: "done — готово", 3000: "", 4999: "再见", 1001: ""}
 BINARY = bytes(range(256))
 SCRIPT = """<!doctype html><title>capture</title><script>
-const [code, reason] = %s;
+const [code, reason, times] = %s;
 const socket = new WebSocket(`ws://127.0.0.1:%d/`);
 socket.binaryType = "arraybuffer";
 let received = 0;
 socket.onmessage = (event) => {
   received += 1;
   if (received === 1) {
-    socket.send(%s);
-    socket.send(Uint8Array.from({ length: 256 }, (_, i) => i));
+    for (let time = 0; time < times; time++) {
+      socket.send(%s);
+      socket.send(Uint8Array.from({ length: 256 }, (_, i) => i));
+    }
   }
-  if (received === 3) {
+  if (received === 1 + 2 * times) {
     if (code === 1001) document.title = "close me"; else socket.close(code, reason || undefined);
   }
 };
@@ -51,11 +53,11 @@ def page(connection, request):
     """The page; its WebSocket goes to the proxy, which knows which code it records."""
     if request.headers.get("Upgrade"):
         return None
-    code = request.path.strip("/")
+    code, _, times = request.path.strip("/").partition("x")
     if not code.isdecimal():
         return Response(http.HTTPStatus.NOT_FOUND, "Not Found", Headers({"Content-Length": "0"}), b"")
     code = int(code)
-    body = SCRIPT % (json.dumps([code, CODES[code]]), PROXY, json.dumps(SCRIPTS))
+    body = SCRIPT % (json.dumps([code, CODES[code], int(times)]), PROXY, json.dumps(SCRIPTS))
     return Response(http.HTTPStatus.OK, "OK", Headers({"Content-Type": "text/html; charset=utf-8"}), body.encode())
 
 
@@ -86,14 +88,13 @@ async def close_tab():
             return await asyncio.to_thread(lambda: urllib.request.urlopen(request).read())
 
 
-async def record(code, reason):
-    name = f"chromium-{code}"
+async def record(name, code, reason, times=1):
     through, recorded = await proxy(PROXY, SERVER, name)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = subprocess.Popen(
             ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
              "--disable-background-networking", "--disable-component-update", "--disable-sync",
-             f"--user-data-dir={profile}", f"--remote-debugging-port={DEBUG}", f"http://127.0.0.1:{SERVER}/{code}"],
+             f"--user-data-dir={profile}", f"--remote-debugging-port={DEBUG}", f"http://127.0.0.1:{SERVER}/{code}x{times}"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if code == 1001:
             await asyncio.wait_for(close_tab(), 30)
@@ -102,7 +103,7 @@ async def record(code, reason):
         browser.wait()
     through.close()
     await through.wait_closed()
-    messages = [{"text": SCRIPTS}, {"hex": BINARY.hex()}]
+    messages = [{"text": SCRIPTS}, {"hex": BINARY.hex()}] * times
     close = {"close": code, "reason": reason}
     # A browser whose tab is closed does not wait for the answer.
     answer = [] if code == 1001 else [close]
@@ -113,7 +114,8 @@ async def record(code, reason):
     for direction in ("client", "server"):
         with open(f"{name}.{direction}.json", "w", encoding="utf-8") as file:
             role = "server" if direction == "client" else "client"
-            json.dump({"role": role, "events": events[direction]}, file, ensure_ascii=False, indent=1)
+            deflate = {"deflate": True} if times > 1 else {}
+            json.dump({"role": role} | deflate | {"events": events[direction]}, file, ensure_ascii=False, indent=1)
             file.write("\n")
 
 
@@ -122,7 +124,9 @@ async def main():
     print(version, "websockets", websockets.__version__, "Python", sys.version.split()[0])
     async with serve(talk, "127.0.0.1", SERVER, process_request=page, compression=None, ping_interval=None):
         for code, reason in CODES.items():
-            await record(code, reason)
+            await record(f"chromium-{code}", code, reason)
+    async with serve(talk, "127.0.0.1", SERVER, process_request=page, ping_interval=None):
+        await record("chromium-deflate", 1000, CODES[1000], 2)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 //! Streams of real, independent clients and servers: what is decoded is what their applications sent.
 
 use serde::Deserialize;
-use wsframe::{Config, Role, State};
-use wsframe_dev::{Event, assemble, unhex};
+use wsframe::deflate::{Inflater, Policy};
+use wsframe::handshake::RequestHead;
+use wsframe::{Assembler, Config, Role, State};
+use wsframe_dev::{Event, assemble, assemble_with, unhex};
 
 /// What an application passed to its library.
 #[derive(Debug, Deserialize)]
@@ -26,6 +28,9 @@ fn once() -> usize {
 #[derive(Debug, Deserialize)]
 struct Session {
     role: String,
+    /// Whether permessage-deflate was agreed.
+    #[serde(default)]
+    deflate: bool,
     events: Vec<Sent>,
 }
 
@@ -52,13 +57,21 @@ impl Sent {
 pub(crate) struct Capture {
     pub(crate) name: String,
     pub(crate) role: Role,
+    head: Vec<u8>,
     /// What follows the opening handshake.
     pub(crate) stream: Vec<u8>,
     session: Session,
 }
 
-/// Every capture.
+/// Every capture without compression.
 pub(crate) fn all() -> Vec<Capture> {
+    let mut captures = read();
+    captures.retain(|capture| !capture.session.deflate);
+    assert_eq!(captures.len(), 12);
+    captures
+}
+
+fn read() -> Vec<Capture> {
     let mut captures = Vec::new();
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/captures")).unwrap() {
         let path = entry.unwrap().path();
@@ -67,14 +80,41 @@ pub(crate) fn all() -> Vec<Capture> {
         }
         let mut stream = std::fs::read(&path).unwrap();
         let head = stream.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
-        stream.drain(..head);
+        let head: Vec<_> = stream.drain(..head).collect();
         let session = std::fs::read_to_string(path.with_extension("json")).unwrap();
         let session: Session = serde_json::from_str(&session).unwrap();
         let role = if session.role == "server" { Role::Server } else { Role::Client };
-        captures.push(Capture { name: path.display().to_string(), role, stream, session });
+        captures.push(Capture { name: path.display().to_string(), role, head, stream, session });
     }
-    assert_eq!(captures.len(), 12);
     captures
+}
+
+/// Chromium and Python's websockets, with compression agreed: each message comes twice, the second time as a reference to the
+/// first.
+#[test]
+fn compressed_captures_inflate_to_what_was_sent() {
+    let captures: Vec<_> = read().into_iter().filter(|capture| capture.session.deflate).collect();
+    assert_eq!(captures.len(), 2);
+    // What the server answered.
+    let response = captures.iter().find(|capture| capture.role == Role::Client).unwrap();
+    let head = String::from_utf8(response.head.clone()).unwrap();
+    let field = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: ")).unwrap();
+    let agreed = Policy::BALANCED.check([field.as_bytes()]).unwrap().unwrap();
+    // And ours to the same offer.
+    let request = captures.iter().find(|capture| capture.role == Role::Server).unwrap();
+    let request = RequestHead::parse(&request.head).unwrap().check().unwrap();
+    let (ours, value) = request.deflate(&Policy::BALANCED).unwrap();
+    assert_eq!((ours, value.as_str()), (agreed, field));
+    for capture in &captures {
+        let expected: Vec<_> = capture.session.events.iter().map(Sent::event).collect();
+        for size in [capture.stream.len(), 13, 1] {
+            let assembler = Assembler::new(capture.role).with_inflater(Inflater::zlib(agreed, capture.role));
+            let (events, state) = assemble_with(assembler, capture.stream.chunks(size));
+            assert_eq!(state, State::Closed);
+            let events: Vec<_> = events.into_iter().map(in_no_place).collect();
+            assert!(events == expected, "{} in pieces of {size}", capture.name);
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! permessage-deflate: the vectors, in every decoder, however they are cut; what engines may do; what is sent.
 
 use wsframe::codec::{Message, MessageCodec, PreparedFrame};
-use wsframe::deflate::{Agreement, Compressor, Direction, Inflate, InflateError, Inflater, Step, WindowBits, ZlibDeflate};
+use wsframe::deflate::{
+    Agreement, Compressor, Direction, Inflate, InflateError, Inflater, Step, WindowBits, ZlibDeflate,
+};
 use wsframe::{
     Assembler, Config, EncodeError, Encoder, EncoderConfig, Frame, Header, KeySource, Mask, MessageEvent, MessageKind,
     NoKey, Role, Rsv, State, Violation,
@@ -34,9 +36,10 @@ const DECODERS: core::ops::Range<usize> = 0..11;
 /// may lie anywhere in the rest of the read that has this byte.
 fn is_right(found: &(Vec<Event>, State), expected: &(Vec<Event>, State), read_end: impl Fn(u64) -> u64) -> bool {
     match (found.0.split_last(), expected.0.split_last()) {
-        (Some((Event::Violation { offset, rule, .. }, before)), Some((Event::Violation { offset: exact, rule: right, .. }, right_before)))
-            if (rule == "TextNotUtf8" || rule == "InflatedTooLong") && rule == right =>
-        {
+        (
+            Some((Event::Violation { offset, rule, .. }, before)),
+            Some((Event::Violation { offset: exact, rule: right, .. }, right_before)),
+        ) if (rule == "TextNotUtf8" || rule == "InflatedTooLong") && rule == right => {
             before == right_before && (*exact..read_end(*exact)).contains(offset) && found.1 == expected.1
         }
         _ => found == expected,
@@ -54,10 +57,8 @@ fn every_vector_gives_its_events_at_every_cut() {
     for vector in vectors::deflate() {
         let stream = vector.stream();
         let len = stream.len() as u64;
-        let (events, state) = assemble_with(
-            assembler(vector.role(), vector.config(), vector.agreed().unwrap()),
-            [&stream[..]],
-        );
+        let (events, state) =
+            assemble_with(assembler(vector.role(), vector.config(), vector.agreed().unwrap()), [&stream[..]]);
         // With their places.
         let full = (vector.events.clone(), vector.state());
         if !is_right(&(events, state), &full, |_| len) {
@@ -420,8 +421,7 @@ struct Miniz(Box<miniz_oxide::inflate::core::DecompressorOxide>);
 impl Miniz {
     fn step(&mut self, input: &[u8], out: &mut [u8], at: usize) -> Result<Step, InflateError> {
         use miniz_oxide::inflate::core::{decompress, inflate_flags};
-        let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF
-            | inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
+        let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF | inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
         let (status, taken, written) = decompress(&mut self.0, input, out, at, flags);
         let step = Step { taken, written };
         if (status as i32) < 0 { Err(InflateError::corrupt(step)) } else { Ok(step) }
@@ -500,7 +500,8 @@ fn messages_are_what_a_plain_inflater_makes_of_them() {
                 let stream = wsframe_dev::frame(0xc2, None, &payload);
                 let head = stream.len() - payload.len();
                 let agreed = agreed(15, false);
-                let (events, _) = assemble_with(assembler(Role::Client, Config::CLIENT, agreed), stream.chunks(1 + rng.below(50)));
+                let (events, _) =
+                    assemble_with(assembler(Role::Client, Config::CLIENT, agreed), stream.chunks(1 + rng.below(50)));
                 match (&events[..], verdict) {
                     ([Event::Message { payload, .. }], Ok(_)) => assert_eq!(payload, &expected),
                     ([Event::Violation { offset, rule, .. }], Err(index)) if rule == "DeflateCorrupt" => {

@@ -36,11 +36,7 @@ fn offers_of_browsers_are_answered() {
         (Policy::SMALL, FIREFOX, Some(NONE)),
         (Policy::SMALL, OLD_SAFARI, None),
         (Policy::SMALL, "", None),
-        (
-            Policy::BALANCED,
-            CHROMIUM,
-            Some("permessage-deflate; server_max_window_bits=12; client_max_window_bits=12"),
-        ),
+        (Policy::BALANCED, CHROMIUM, Some("permessage-deflate; server_max_window_bits=12; client_max_window_bits=12")),
         (Policy::BALANCED, FIREFOX, Some("permessage-deflate; server_max_window_bits=12")),
         (Policy::BALANCED, OLD_SAFARI, None),
     ] {
@@ -68,7 +64,11 @@ fn each_parameter_of_an_offer_is_answered_by_its_rule() {
         ("permessage-deflate; mode=fast, permessage-deflate; server_max_window_bits=11", "; server_max_window_bits=11"),
     ] {
         let found = answer(Policy::BALANCED, offer);
-        assert_eq!(found.as_deref().and_then(|found| found.strip_prefix("permessage-deflate")), Some(expected), "{offer}");
+        assert_eq!(
+            found.as_deref().and_then(|found| found.strip_prefix("permessage-deflate")),
+            Some(expected),
+            "{offer}"
+        );
     }
     assert_eq!(answer_all(Policy::BALANCED, &["x-other", "permessage-deflate"]).as_deref(), Some(SERVER_12));
     let first = answer_all(Policy::BALANCED, &["permessage-deflate; server_max_window_bits=9", "permessage-deflate"]);
@@ -128,7 +128,10 @@ fn a_client_without_a_limit_is_treated_as_the_policy_says() {
     let limited = Policy::BALANCED;
     for (rule, expected) in [
         (UnlimitedClient::Allow, Some("permessage-deflate; server_max_window_bits=12")),
-        (UnlimitedClient::NoTakeover, Some("permessage-deflate; client_no_context_takeover; server_max_window_bits=12")),
+        (
+            UnlimitedClient::NoTakeover,
+            Some("permessage-deflate; client_no_context_takeover; server_max_window_bits=12"),
+        ),
         (UnlimitedClient::Decline, None),
     ] {
         let policy = limited.with_unlimited_client(rule);
@@ -153,7 +156,10 @@ fn each_rule_on_answers_is_checked() {
         .with_server(Direction::new(WindowBits::MAX, true))
         .with_client(Direction::new(WindowBits::MAX, true));
     assert_eq!(open.offer().as_str(), "permessage-deflate; client_max_window_bits");
-    assert_eq!(Policy::SMALL.offer().as_str(), "permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits");
+    assert_eq!(
+        Policy::SMALL.offer().as_str(),
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits"
+    );
     for answer in UNACCEPTABLE {
         assert!(check(open, &[answer]).is_err(), "{answer}");
     }
@@ -162,7 +168,11 @@ fn each_rule_on_answers_is_checked() {
         (open, "permessage-deflate; server_max_window_bits", AnswerError::Value),
         (open, "permessage-deflate; unknown", AnswerError::Parameter),
         (open, "permessage-deflate; server_no_context_takeover=1", AnswerError::Value),
-        (open, "permessage-deflate; client_no_context_takeover; client_no_context_takeover", AnswerError::ParameterTwice),
+        (
+            open,
+            "permessage-deflate; client_no_context_takeover; client_no_context_takeover",
+            AnswerError::ParameterTwice,
+        ),
         (open, "permessage-deflate, permessage-deflate", AnswerError::Twice),
         (open, "x-webkit-deflate-frame", AnswerError::NotOffered),
         (open, "permessage-deflate, other", AnswerError::NotOffered),
@@ -172,7 +182,11 @@ fn each_rule_on_answers_is_checked() {
         (Policy::SMALL, "permessage-deflate; client_no_context_takeover", AnswerError::ServerTakeover),
         (Policy::BALANCED, "permessage-deflate", AnswerError::ServerWindow),
         (Policy::BALANCED, "permessage-deflate; server_max_window_bits=13", AnswerError::ServerWindow),
-        (Policy::BALANCED, "permessage-deflate; server_max_window_bits=12; client_max_window_bits=13", AnswerError::ClientWindow),
+        (
+            Policy::BALANCED,
+            "permessage-deflate; server_max_window_bits=12; client_max_window_bits=13",
+            AnswerError::ClientWindow,
+        ),
     ] {
         assert_eq!(check(policy, &[answer]), Err(expected), "{answer}");
         assert!(expected.to_string().len() > 20);
@@ -186,9 +200,18 @@ fn each_rule_on_answers_is_checked() {
     assert_eq!(check(open, &["permessage-deflate"]), agreed((15, true), (15, true)));
     assert_eq!(check(open, &["permessage-deflate; client_max_window_bits=8"]), agreed((15, true), (8, true)));
     assert_eq!(check(open, &["permessage-deflate; client_no_context_takeover"]), agreed((15, true), (15, false)));
-    assert_eq!(check(open, &["permessage-deflate; server_no_context_takeover; server_max_window_bits=9"]), agreed((9, false), (15, true)));
-    assert_eq!(check(Policy::SMALL, &["permessage-deflate; server_no_context_takeover"]), agreed((15, false), (15, false)));
-    assert_eq!(check(Policy::BALANCED, &["PERMESSAGE-DEFLATE; Server_Max_Window_Bits=\"11\""]), agreed((11, true), (12, true)));
+    assert_eq!(
+        check(open, &["permessage-deflate; server_no_context_takeover; server_max_window_bits=9"]),
+        agreed((9, false), (15, true))
+    );
+    assert_eq!(
+        check(Policy::SMALL, &["permessage-deflate; server_no_context_takeover"]),
+        agreed((15, false), (15, false))
+    );
+    assert_eq!(
+        check(Policy::BALANCED, &["PERMESSAGE-DEFLATE; Server_Max_Window_Bits=\"11\""]),
+        agreed((11, true), (12, true))
+    );
 }
 
 /// What a server of ours answers to a client of ours passes its check, and both understand the same.

@@ -4,7 +4,7 @@
 use arbitrary::Arbitrary;
 use wsframe::codec::PreparedFrame;
 use wsframe::deflate::{Agreement, Compressor, Direction, WindowBits, ZlibDeflate};
-use wsframe::{Encoder, EncodeError, Frame, Header, Mask, Masking, Role, Rsv};
+use wsframe::{EncodeError, Encoder, Frame, Header, Mask, Masking, Role, Rsv};
 use wsframe_dev::inflate_plainly;
 
 use crate::input;

@@ -23,11 +23,24 @@ struct Input<'a> {
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Op {
     /// A message that is well deflated, in up to three frames.
-    Deflated { text: bool, len: u16, level: u8, cuts: [u8; 2] },
+    Deflated {
+        text: bool,
+        len: u16,
+        level: u8,
+        cuts: [u8; 2],
+    },
     /// The next bytes as they are, as a compressed message.
-    Raw { text: bool, len: u8 },
-    Plain { text: bool, len: u8 },
-    Ping { len: u8 },
+    Raw {
+        text: bool,
+        len: u8,
+    },
+    Plain {
+        text: bool,
+        len: u8,
+    },
+    Ping {
+        len: u8,
+    },
 }
 
 pub(super) fn check(data: &[u8]) {
@@ -61,7 +74,8 @@ pub(super) fn check(data: &[u8]) {
             }
             Op::Deflated { text, len, level, cuts } => {
                 let pattern = take(17);
-                let plain: Vec<u8> = pattern.iter().copied().cycle().take(if pattern.is_empty() { 0 } else { len.into() }).collect();
+                let plain: Vec<u8> =
+                    pattern.iter().copied().cycle().take(if pattern.is_empty() { 0 } else { len.into() }).collect();
                 let plain = if text { String::from_utf8_lossy(&plain).into_owned().into_bytes() } else { plain };
                 (text, [&miniz_oxide::deflate::compress_to_vec(&plain, level % 10)[..], &[0]].concat(), Some(cuts))
             }
@@ -81,7 +95,8 @@ pub(super) fn check(data: &[u8]) {
         }
         // Where a byte of the payload lies in the stream; the one before the first is that before its frame's payload.
         let place = |index: isize| {
-            let (end, stream_end) = ends.iter().find(|(end, _)| (*end as isize) > index).unwrap_or(&ends[ends.len() - 1]);
+            let (end, stream_end) =
+                ends.iter().find(|(end, _)| (*end as isize) > index).unwrap_or(&ends[ends.len() - 1]);
             let last = index + 1 == payload.len() as isize;
             let (end, stream_end) = if last { ends[ends.len() - 1] } else { (*end, *stream_end) };
             (stream_end as i64 - (end as i64 - index as i64)) as u64

@@ -36,8 +36,26 @@ struct Input<'a> {
 
 /// Lines of these words are more often nearly right.
 const WORDS: [&str; 20] = [
-    "permessage-deflate", "server_no_context_takeover", "client_no_context_takeover", "server_max_window_bits",
-    "client_max_window_bits", "=", "; ", ", ", "\"", "8", "9", "12", "15", "16", "08", "x-other", "\\", " ", "1", "=10",
+    "permessage-deflate",
+    "server_no_context_takeover",
+    "client_no_context_takeover",
+    "server_max_window_bits",
+    "client_max_window_bits",
+    "=",
+    "; ",
+    ", ",
+    "\"",
+    "8",
+    "9",
+    "12",
+    "15",
+    "16",
+    "08",
+    "x-other",
+    "\\",
+    " ",
+    "1",
+    "=10",
 ];
 
 pub(super) fn check(data: &[u8]) {
@@ -131,7 +149,9 @@ fn parse(element: String) -> Option<Offer> {
         let bits = |value: String| (8..=15).find(|bits: &u8| bits.to_string() == value);
         match name.to_ascii_lowercase().as_str() {
             "server_no_context_takeover" if value.is_none() && !server_no_takeover => server_no_takeover = true,
-            "client_no_context_takeover" if value.is_none() && !offer.client_no_takeover => offer.client_no_takeover = true,
+            "client_no_context_takeover" if value.is_none() && !offer.client_no_takeover => {
+                offer.client_no_takeover = true
+            }
             "server_max_window_bits" if offer.server.is_none() => offer.server = Some(bits(value?)?),
             "client_max_window_bits" if offer.client.is_none() => {
                 offer.client = Some(match value {
