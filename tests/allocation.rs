@@ -950,7 +950,7 @@ fn with_takeover_a_connection_holds_its_engine() {
 fn what_is_inflated_stays_within_the_limit() {
     on_a_new_thread(|| {
         let bomb = compressed(&[&"\0".repeat(1 << 20)], false);
-        assert!(bomb.len() < 10_000);
+        assert!(bomb.len() < 20_000, "{}", bomb.len());
         for max in [0, 1000, 100_000, (1 << 20) - 1, 1 << 20, (1 << 20) + 1] {
             for size in [1, 100, bomb.len()] {
                 let mut pieces: Vec<_> = bomb.chunks(size).map(<[u8]>::to_vec).collect();

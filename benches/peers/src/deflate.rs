@@ -30,6 +30,13 @@ struct Codec {
 
 const CODECS: &[Codec] = &[
     Codec {
+        name: "wsframe, encoded once",
+        rank: Rank::Own,
+        owns: false,
+        inflating: |_, _| None,
+        deflating: Some(|_, messages, _| wsframe::broadcasting(messages)),
+    },
+    Codec {
         name: "wsframe",
         rank: Rank::Own,
         owns: false,
@@ -77,33 +84,39 @@ struct Workload {
     read_len: usize,
     /// How many of four messages are compressed.
     compressed: usize,
+    /// How many receivers one message goes to, if it is a broadcast.
+    receivers: usize,
 }
 
 #[rustfmt::skip]
 const RECEIVED: &[Workload] = &[
-    Workload { name: "D1", title: "receive 64 B, no takeover", len: 64, takeover: false, read_len: READ, compressed: 4 },
-    Workload { name: "D2", title: "receive 1 KiB, no takeover", len: 1024, takeover: false, read_len: READ, compressed: 4 },
-    Workload { name: "D3", title: "receive 64 KiB, no takeover", len: 65536, takeover: false, read_len: READ, compressed: 4 },
-    Workload { name: "D1t", title: "receive 64 B, takeover", len: 64, takeover: true, read_len: READ, compressed: 4 },
-    Workload { name: "D2t", title: "receive 1 KiB, takeover", len: 1024, takeover: true, read_len: READ, compressed: 4 },
-    Workload { name: "D3t", title: "receive 64 KiB, takeover", len: 65536, takeover: true, read_len: READ, compressed: 4 },
-    Workload { name: "D7", title: "receive 1 KiB, one of four compressed, no takeover", len: 1024, takeover: false, read_len: READ, compressed: 1 },
-    Workload { name: "D8", title: "receive 64 KiB in reads of 1460 B, no takeover", len: 65536, takeover: false, read_len: 1460, compressed: 4 },
+    Workload { name: "D1", title: "receive 64 B, no takeover", len: 64, takeover: false, read_len: READ, compressed: 4, receivers: 0 },
+    Workload { name: "D2", title: "receive 1 KiB, no takeover", len: 1024, takeover: false, read_len: READ, compressed: 4, receivers: 0 },
+    Workload { name: "D3", title: "receive 64 KiB, no takeover", len: 65536, takeover: false, read_len: READ, compressed: 4, receivers: 0 },
+    Workload { name: "D1t", title: "receive 64 B, takeover", len: 64, takeover: true, read_len: READ, compressed: 4, receivers: 0 },
+    Workload { name: "D2t", title: "receive 1 KiB, takeover", len: 1024, takeover: true, read_len: READ, compressed: 4, receivers: 0 },
+    Workload { name: "D3t", title: "receive 64 KiB, takeover", len: 65536, takeover: true, read_len: READ, compressed: 4, receivers: 0 },
+    Workload { name: "D7", title: "receive 1 KiB, one of four compressed, no takeover", len: 1024, takeover: false, read_len: READ, compressed: 1, receivers: 0 },
+    Workload { name: "D8", title: "receive 64 KiB in reads of 1460 B, no takeover", len: 65536, takeover: false, read_len: 1460, compressed: 4, receivers: 0 },
 ];
 
 #[rustfmt::skip]
 const SENT: &[Workload] = &[
-    Workload { name: "D4", title: "send 64 B, no takeover", len: 64, takeover: false, read_len: READ, compressed: 4 },
-    Workload { name: "D5", title: "send 1 KiB, no takeover", len: 1024, takeover: false, read_len: READ, compressed: 4 },
-    Workload { name: "D6", title: "send 64 KiB, no takeover", len: 65536, takeover: false, read_len: READ, compressed: 4 },
-    Workload { name: "D4t", title: "send 64 B, takeover", len: 64, takeover: true, read_len: READ, compressed: 4 },
-    Workload { name: "D5t", title: "send 1 KiB, takeover", len: 1024, takeover: true, read_len: READ, compressed: 4 },
-    Workload { name: "D6t", title: "send 64 KiB, takeover", len: 65536, takeover: true, read_len: READ, compressed: 4 },
+    Workload { name: "D4", title: "send 64 B, no takeover", len: 64, takeover: false, read_len: READ, compressed: 4, receivers: 0 },
+    Workload { name: "D5", title: "send 1 KiB, no takeover", len: 1024, takeover: false, read_len: READ, compressed: 4, receivers: 0 },
+    Workload { name: "D6", title: "send 64 KiB, no takeover", len: 65536, takeover: false, read_len: READ, compressed: 4, receivers: 0 },
+    Workload { name: "D4t", title: "send 64 B, takeover", len: 64, takeover: true, read_len: READ, compressed: 4, receivers: 0 },
+    Workload { name: "D5t", title: "send 1 KiB, takeover", len: 1024, takeover: true, read_len: READ, compressed: 4, receivers: 0 },
+    Workload { name: "D9", title: "send 1 KiB to 1,000 receivers, no takeover", len: 1024, takeover: false, read_len: READ, compressed: 4, receivers: 1000 },
+    Workload { name: "D6t", title: "send 64 KiB, takeover", len: 65536, takeover: true, read_len: READ, compressed: 4, receivers: 0 },
 ];
 
 impl Workload {
     fn messages(&self) -> Vec<Message> {
         let mut rng = Rng(self.len as u64);
+        if self.receivers != 0 {
+            return (0..self.receivers).map(|_| Content::Json.message(self.len, &mut Rng(9))).collect();
+        }
         (0..(256 * 1024 / self.len).clamp(8, 512)).map(|_| Content::Json.message(self.len, &mut rng)).collect()
     }
 
@@ -245,7 +258,8 @@ fn send(workload: &Workload, effort: &Effort) {
     report::print_table(&measure(workload.name, workload.title, contestants, failed, count, payload as u64, effort));
 }
 
-/// What connections hold in memory, in bytes: new, and idle after 1 KiB messages in one direction.
+/// What the second of two connections of a thread holds, in bytes: new, and idle after 1 KiB messages in one direction. What they
+/// share is the first one's.
 fn memory() {
     println!("Memory of a connection, bytes");
     println!("  {:<20} {:>9} {:>12} {:>12} {:>12}", "codec", "takeover", "new", "received", "sent");
@@ -253,37 +267,40 @@ fn memory() {
         for takeover in [false, true] {
             let workload = RECEIVED.iter().find(|workload| workload.len == 1024 && workload.takeover == takeover);
             let workload = workload.expect("it is there");
-            let messages = workload.messages();
-            let wire = workload.wire(&messages);
-            let feed = Feed::new(wire, READ, workload.len);
-            let (created, new) = alloc::measure(|| (codec.inflating)(feed.clone(), takeover));
-            let Some(mut peer) = created else { continue };
-            let (_, received) = alloc::measure(|| {
-                feed.grant(1);
-                peer.run(&mut Tally::default())
+            std::thread::scope(|scope| {
+                // A thread that shares nothing yet.
+                scope.spawn(|| memory_of(codec, workload)).join().expect("it does not panic");
             });
-            let sent = codec.deflating.and_then(|new| {
-                let feed = Feed::new(Vec::new(), READ, workload.len);
-                let mut encoder = new(feed.clone(), &messages, takeover)?;
-                // The output and the list of messages are the harness's.
-                encoder.output();
-                let (_, sent) = alloc::measure(|| {
-                    let result = encoder.batch(messages.len());
-                    result
-                });
-                let output = encoder.output().capacity() as i64;
-                Some((sent.held, output))
-            });
-            let sent = sent.map_or_else(String::new, |(held, output)| format!("{held} ({output} of output)"));
-            println!(
-                "  {:<20} {:>9} {:>12} {:>12} {:>12}",
-                codec.name,
-                takeover,
-                new.held,
-                new.held + received.held,
-                sent
-            );
         }
     }
 }
 
+fn memory_of(codec: &Codec, workload: &Workload) {
+    let (takeover, messages) = (workload.takeover, workload.messages());
+    let wire = workload.wire(&messages);
+    let receive = || {
+        let feed = Feed::new(wire.clone(), READ, workload.len);
+        let (peer, new) = alloc::measure(|| (codec.inflating)(feed.clone(), takeover));
+        let mut peer = peer?;
+        let (result, received) = alloc::measure(|| {
+            feed.grant(1);
+            peer.run(&mut Tally::default())
+        });
+        result.ok()?;
+        Some((peer, new.held, new.held + received.held))
+    };
+    let Some(_first) = receive() else { return };
+    let Some((_second, new, received)) = receive() else { return };
+    let send = || {
+        let feed = Feed::new(Vec::new(), READ, workload.len);
+        // The output is not the connection's.
+        feed.written().borrow_mut().reserve(1 << 20);
+        let mut encoder = (codec.deflating?)(feed, &messages, takeover)?;
+        let (result, sent) = alloc::measure(|| encoder.batch(messages.len()));
+        result.ok()?;
+        Some((encoder, sent.held))
+    };
+    let _first = send();
+    let sent = send().map_or_else(|| "-".to_owned(), |(_encoder, held)| held.to_string());
+    println!("  {:<20} {takeover:>9} {new:>12} {received:>12} {sent:>12}", codec.name);
+}

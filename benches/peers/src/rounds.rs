@@ -230,12 +230,7 @@ pub fn measure(
                 gib_per_second: per_frame / median * 1e9 / f64::from(1 << 30),
                 ratio: f64::NAN,
             };
-            Outcome {
-                codec: contestant.codec,
-                rank: contestant.rank,
-                owns: contestant.owns,
-                result: Ok(measured),
-            }
+            Outcome { codec: contestant.codec, rank: contestant.rank, owns: contestant.owns, result: Ok(measured) }
         })
         .collect();
     let quickest = |owning: bool| {

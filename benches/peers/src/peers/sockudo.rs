@@ -82,7 +82,7 @@ pub fn inflating(feed: Feed, takeover: bool) -> Box<dyn Peer> {
 
 pub fn deflating(_: Feed, messages: &[Message], takeover: bool) -> Box<dyn Encode> {
     let items = messages.iter().map(|message| SMessage::Text(Bytes::from(message.payload.clone()))).collect();
-    Box::new(Deflating { protocol: compressed(takeover), items, out: BytesMut::new() })
+    Box::new(Deflating { protocol: compressed(takeover), items, out: BytesMut::with_capacity(1 << 20) })
 }
 
 struct Inflating {

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use wsframe::codec::{Message as Owned, MessageDecoder};
+use wsframe::codec::{Bytes, Message as Owned, MessageDecoder, PreparedFrame};
 use wsframe::deflate::{Agreement, Compressor, Direction, Inflater, WindowBits, ZlibDeflate};
 use wsframe::{
     Assembler, Connection, Decoder, Encoder, Event, Frame, MaskKey, Masking, MessageEvent, MessageKind as WsKind,
@@ -263,7 +263,7 @@ pub fn deflating(_: Feed, messages: &[Message], takeover: bool) -> Box<dyn Encod
     let messages = messages.iter().map(|message| as_str(&message.payload).to_owned()).collect();
     let engine = ZlibDeflate::new(agreed(takeover).sending(WsRole::Server)).with_level(1);
     let compressor = Compressor::new(engine, agreed(takeover), WsRole::Server).with_threshold(0);
-    Box::new(Deflating { encoder: Encoder::server(), compressor, messages, out: Vec::new() })
+    Box::new(Deflating { encoder: Encoder::server(), compressor, messages, out: Vec::with_capacity(1 << 20) })
 }
 
 struct Deflating {
@@ -285,5 +285,38 @@ impl Encode for Deflating {
 
     fn output(&mut self) -> Vec<u8> {
         self.out.clone()
+    }
+}
+
+/// One message to many, if these are all the same; each receiver has a compressor of its own, with context takeover.
+pub fn broadcasting(messages: &[Message]) -> Option<Box<dyn Encode>> {
+    let is_broadcast = messages.len() > 1 && messages.iter().all(|message| message.payload == messages[0].payload);
+    is_broadcast.then(|| {
+        let receiver = || (Encoder::server(), Compressor::zlib(agreed(true), WsRole::Server));
+        let shared = Compressor::zlib(agreed(false), WsRole::Server);
+        let message = as_str(&messages[0].payload).to_owned();
+        let receivers = messages.iter().map(|_| receiver()).collect();
+        Box::new(Broadcasting { message, shared, receivers, last: Bytes::new() }) as Box<dyn Encode>
+    })
+}
+
+struct Broadcasting {
+    message: String,
+    shared: Compressor<ZlibDeflate>,
+    receivers: Vec<(Encoder<Unmasked>, Compressor<ZlibDeflate>)>,
+    last: Bytes,
+}
+
+impl Encode for Broadcasting {
+    fn batch(&mut self, _: usize) -> Result<(), String> {
+        let frame = PreparedFrame::compressed(Frame::text(&self.message), &mut self.shared).map_err(text)?;
+        for (encoder, compressor) in &mut self.receivers {
+            self.last = black_box(encoder.encode_prepared_compressed(&frame, compressor).map_err(text)?);
+        }
+        Ok(())
+    }
+
+    fn output(&mut self) -> Vec<u8> {
+        self.last.repeat(self.receivers.len())
     }
 }

@@ -6,11 +6,13 @@ use std::pin::pin;
 use std::task::Poll;
 
 use wtx::collection::Vector;
+use wtx::http::GenericHeader;
 use wtx::rng::Xorshift64;
 use wtx::stream::{StreamReader, StreamWriter};
-use wtx::http::GenericHeader;
 use wtx::web_socket::compression::{CompressionLevel, Flate2, NegotiatedCompression, NegotiatedFlate2};
-use wtx::web_socket::{Compression, DeflateConfig, Frame, OpCode, WebSocketBuffer, WebSocketOwned, WebSocketPayloadOrigin};
+use wtx::web_socket::{
+    Compression, DeflateConfig, Frame, OpCode, WebSocketBuffer, WebSocketOwned, WebSocketPayloadOrigin,
+};
 
 use super::{Codec, Encode, Peer, Rank, text};
 use crate::feed::{Feed, poll_once};

@@ -84,10 +84,8 @@ impl Peer for Reading {
 
 fn socket(feed: Feed, takeover: bool) -> WebSocket<Feed> {
     let mut agreed = "permessage-deflate".to_owned();
-    let mut options = Options::default()
-        .with_compression_level(CompressionLevel::new(1))
-        .with_limits(1 << 30, 1 << 30)
-        .with_utf8();
+    let mut options =
+        Options::default().with_compression_level(CompressionLevel::new(1)).with_limits(1 << 30, 1 << 30).with_utf8();
     if !takeover {
         agreed.push_str("; server_no_context_takeover; client_no_context_takeover");
         options = options.server_no_context_takeover().client_no_context_takeover();
