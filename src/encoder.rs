@@ -15,6 +15,8 @@ use crate::header::{self, Header};
 use crate::kernels::xor;
 use crate::keys::{KeySource, Masking, Unmasked};
 use crate::opcode::{MessageKind, Opcode, Rsv, is_checked_text};
+#[cfg(all(feature = "deflate", feature = "alloc"))]
+use crate::payload::append_zeros;
 use crate::sequence::Sequence;
 use crate::utf8::Utf8Validator;
 use crate::violation::Violation;
@@ -316,21 +318,17 @@ impl<K: Masking> Encoder<K> {
         let (rsv, len) = match compressor.deflate(payload, body) {
             Some(len) => (Rsv::RSV1, len),
             None => {
-                if let Some(body) = body.get_mut(..payload.len()) {
-                    body.copy_from_slice(payload);
-                }
+                xor::copy(payload, body, [0; 4]);
                 (Rsv::NONE, payload.len())
             }
         };
         let header = Header::new(true, rsv, opcode, None, len as u64)?.with_key(key);
         let header_len = header.encoded_len();
-        if header_len < head_room {
-            room.copy_within(head_room..head_room + len, header_len);
+        if header_len < head_room || K::MASKED {
+            // Behind the header, which may be shorter than the room that was left for it; and masked.
+            xor::shift(room, head_room, len, header_len, header.mask_key().unwrap_or_default());
         }
-        let body = header.write(room);
-        if let (Some(key), Some(body)) = (header.mask_key(), body.get_mut(..len)) {
-            xor::in_place(body, key);
-        }
+        header.write(room);
         Ok(header_len + len)
     }
 
@@ -764,8 +762,8 @@ impl sealed::Grow for Vec<u8> {
 
     #[cfg(feature = "deflate")]
     fn grow_zeroed(&mut self, len: usize) -> Result<&mut [u8], EncodeError> {
-        let start = self.reserve_frames(len)?;
-        self.resize(start.saturating_add(len), 0);
+        let start = self.len();
+        append_zeros(self, len).map_err(|_| EncodeError::BufferTooSmall { needed: len })?;
         Ok(self.get_mut(start..).unwrap_or_default())
     }
 

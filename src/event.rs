@@ -171,6 +171,10 @@ impl<'m> From<Control<'m>> for MessageEvent<'m, '_> {
     }
 }
 
+/// No length of a message. (An `Option` would take two more instructions a message.)
+#[cfg(all(feature = "alloc", feature = "deflate"))]
+const PLAIN: u64 = u64::MAX;
+
 /// A whole message: in the place where it was received (`'b`), or gathered from its pieces in the assembler (`'m`).
 #[cfg(feature = "alloc")]
 #[derive(Clone, Copy)]
@@ -178,9 +182,9 @@ pub struct Message<'m, 'b> {
     // Borrowed for `'b`, if `taken.is_whole()`.
     payload: &'m [u8],
     taken: Taken,
-    /// Its length on the wire, if it was inflated.
+    /// Its length on the wire if it was inflated, else [`PLAIN`].
     #[cfg(feature = "deflate")]
-    wire_len: Option<u64>,
+    wire_len: u64,
     input: PhantomData<&'b [u8]>,
 }
 
@@ -197,7 +201,7 @@ impl<'m, 'b> Message<'m, 'b> {
             payload,
             taken,
             #[cfg(feature = "deflate")]
-            wire_len: None,
+            wire_len: PLAIN,
             input: PhantomData,
         }
     }
@@ -212,7 +216,7 @@ impl<'m, 'b> Message<'m, 'b> {
             payload,
             taken,
             #[cfg(feature = "deflate")]
-            wire_len: None,
+            wire_len: PLAIN,
             input: PhantomData,
         }
     }
@@ -221,7 +225,7 @@ impl<'m, 'b> Message<'m, 'b> {
     #[cfg(feature = "deflate")]
     pub(crate) fn inflated(payload: &'m [u8], taken: Taken, offset: u64, wire_len: u64) -> Message<'m, 'b> {
         let taken = Taken { rsv: taken.rsv.difference(Rsv::RSV1), ..taken };
-        Message { wire_len: Some(wire_len), ..Message::gathered(payload, taken, offset) }
+        Message { wire_len, ..Message::gathered(payload, taken, offset) }
     }
 
     /// The message, if it lay whole in the input: then it borrows nothing else. `None` if it was gathered;
@@ -238,7 +242,7 @@ impl<'m, 'b> Message<'m, 'b> {
             payload,
             taken: self.taken,
             #[cfg(feature = "deflate")]
-            wire_len: None,
+            wire_len: PLAIN,
             input: PhantomData,
         })
     }
@@ -278,16 +282,13 @@ impl<'m, 'b> Message<'m, 'b> {
     /// Whether the message came compressed, and was inflated (feature `deflate`).
     #[cfg(feature = "deflate")]
     pub const fn was_compressed(&self) -> bool {
-        self.wire_len.is_some()
+        self.wire_len != PLAIN
     }
 
     /// The length of the payload as it came, in bytes: compressed, if it was (feature `deflate`).
     #[cfg(feature = "deflate")]
     pub const fn wire_len(&self) -> u64 {
-        match self.wire_len {
-            Some(len) => len,
-            None => self.payload.len() as u64,
-        }
+        if self.was_compressed() { self.wire_len } else { self.payload.len() as u64 }
     }
 }
 

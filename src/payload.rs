@@ -167,3 +167,18 @@ pub(crate) fn make_room(buffer: &mut Vec<u8>, more: usize, most: u64) -> Result<
     let wanted = buffer.len().saturating_mul(2).min(most).saturating_sub(buffer.len());
     buffer.try_reserve_exact(wanted.max(more))
 }
+
+/// Makes a buffer longer by this many zeros, and by no more room than they need.
+#[cfg(all(feature = "deflate", feature = "alloc"))]
+#[allow(unsafe_code, reason = "a vector is made longer by bytes that were written")]
+pub(crate) fn append_zeros(buffer: &mut Vec<u8>, len: usize) -> Result<(), TryReserveError> {
+    buffer.try_reserve_exact(len)?;
+    let start = buffer.len();
+    // Not `resize`, which could panic.
+    if let Some(room) = buffer.spare_capacity_mut().get_mut(..len) {
+        room.fill(core::mem::MaybeUninit::new(0));
+        // SAFETY: the `len` bytes after the end lie within the capacity, and were all written.
+        unsafe { buffer.set_len(start + len) };
+    }
+    Ok(())
+}

@@ -40,7 +40,8 @@ pub enum Message {
     /// A Close: answer it with [`OwnedCloseFrame::reply`] unless a Close was sent, then stop reading and close the connection
     /// (§5.5.1): nothing comes after it.
     Close(OwnedCloseFrame),
-    /// A message whose first frame carried a bit of an extension. It comes only if [`Config::with_allowed_rsv`] lets it.
+    /// A message whose first frame carried a bit of an extension that the decoder does not know. It comes only if
+    /// [`Config::with_allowed_rsv`] lets it.
     ///
     /// [`Config::with_allowed_rsv`]: crate::Config::with_allowed_rsv
     Opaque(Opaque),

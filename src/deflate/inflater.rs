@@ -5,6 +5,7 @@ use core::fmt;
 use super::negotiation::Agreement;
 use crate::error::DecodeError;
 use crate::event::Chunk;
+use crate::kernels::xor;
 use crate::machine::Taken;
 use crate::opcode::{MessageKind, Rsv, is_checked_text};
 use crate::role::Role;
@@ -253,7 +254,7 @@ impl<I: Inflate + ?Sized> Inflater<I> {
         loop {
             if self.scratch_at >= scratch.len() {
                 let kept = self.engine.look_back().min(scratch.len());
-                scratch.copy_within(scratch.len() - kept.., 0);
+                xor::shift(scratch, scratch.len() - kept, kept, 0, [0; 4]);
                 self.scratch_at = kept;
                 if kept == scratch.len() {
                     return Err(error(&input, Violation::InflatedTooLong));

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::inflater::{Inflate, Inflater, Input};
 use crate::error::DecodeError;
 use crate::machine::{Machine, Taken};
+use crate::payload::append_zeros;
 use crate::violation::Violation;
 
 /// The least room for what comes of a piece, in bytes.
@@ -13,6 +14,7 @@ const MIN_ROOM: usize = 256;
 
 /// From this length on, in bytes, a message has its room to itself, because zeroing room for the next one costs no more than
 /// copying it.
+#[cfg(any(feature = "bytes", feature = "zlib-rs"))]
 pub(super) const LARGE: usize = 256 * 1024;
 
 /// How many times the length of a piece is expected to come of it.
@@ -72,8 +74,7 @@ impl Inflating {
         if wanted > self.room.len() {
             // Its end holds nothing yet, which needs no copy.
             self.room.truncate(len);
-            self.room.try_reserve_exact(wanted - len).map_err(|_| Violation::InflatedTooLong)?;
-            self.room.resize(wanted, 0);
+            append_zeros(&mut self.room, wanted - len).map_err(|_| Violation::InflatedTooLong)?;
         }
         Ok(())
     }

@@ -38,6 +38,20 @@ pub(crate) fn copy(from: &[u8], to: &mut [u8], key: [u8; 4]) {
     unsafe { xor_raw(from.as_ptr(), to.as_mut_ptr(), len, key) };
 }
 
+/// Moves the `len` bytes at `from` to `to`, which must not lie after it, XOR the key. Nothing happens if they are not there.
+#[cfg(feature = "deflate")]
+#[allow(unsafe_code, reason = "one kernel for every way of passing the bytes")]
+pub(crate) fn shift(bytes: &mut [u8], from: usize, len: usize, to: usize, key: [u8; 4]) {
+    if to > from || bytes.len().checked_sub(len).is_none_or(|most| from > most) {
+        debug_assert!(false, "the bytes are there, and move to the front");
+        return;
+    }
+    let at = bytes.as_mut_ptr();
+    // SAFETY: `from + len` and, since `to <= from`, `to + len` are at most the length of the slice; the destination does not lie
+    // after the source.
+    unsafe { xor_raw(at.add(from), at.add(to), len, key) };
+}
+
 /// Writes `from` XOR the key to the front of `to`. `None`, with nothing written, if `to` is shorter than `from`; otherwise
 /// all of its first `from.len()` bytes are initialized.
 #[cfg(feature = "alloc")]

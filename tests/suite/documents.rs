@@ -40,6 +40,8 @@ fn the_number_of_vectors_is_right() {
     let without_limits = vectors.iter().filter(|vector| vector.has_default_config()).count();
     let page = read("tests/vectors/README.md");
     assert!(page.contains(&format!("The {} streams", vectors.len())), "there are {} vectors", vectors.len());
+    let deflate = wsframe_dev::vectors::deflate().len();
+    assert!(page.contains(&format!("`deflate/` has {deflate} more")), "there are {deflate} vectors of deflate");
     assert!(page.contains(&format!("the {without_limits} streams that need no limits")));
     assert!(read("README.md").contains(&format!("| {without_limits} test vectors |")));
 }

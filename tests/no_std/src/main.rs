@@ -14,6 +14,9 @@ extern crate alloc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use wsframe::deflate::{
+    Agreement, Compressor, Deflate, Direction, Inflate, InflateError, Inflater, Policy, Step, WindowBits,
+};
 use wsframe::handshake::{Client, Fields, HeadFinder, Request, check, check_connect};
 use wsframe::{
     Assembler, CloseCode, CloseFrame, Config, Connection, DecodeError, Decoder, Encoder, EncoderConfig, Event, Frame,
@@ -42,6 +45,8 @@ fn run() {
         messages(Role::Server, copied(bytes, &mut copy));
         messages(Role::Client, copied(bytes, &mut copy));
         open(bytes);
+        negotiate(bytes);
+        compressed(copied(bytes, &mut copy));
         inspect(Role::Server, copied(bytes, &mut copy));
         conduct(Connection::<Decoder, _>::server(), copied(bytes, &mut copy));
         conduct(Connection::<Assembler, _>::client(|| host::random_key()), copied(bytes, &mut copy));
@@ -236,6 +241,85 @@ conducted!(Decoder, Event, Chunk);
 conducted!(Assembler, MessageEvent, Message);
 
 /// Shows each header, and forwards what was received into a buffer that grows until memory runs out.
+/// permessage-deflate: both ends of the negotiation, over any bytes.
+fn negotiate(bytes: &[u8]) {
+    for policy in [Policy::SMALL, Policy::BALANCED] {
+        host::write(policy.offer().as_bytes());
+        let lines = || bytes.split(|byte| *byte == b'\n');
+        if let Some((agreed, value)) = policy.answer(lines()) {
+            host::write(value.as_bytes());
+            host::write(&[agreed.sending(Role::Server).window().get(), agreed.receiving(Role::Server).window().get()]);
+        }
+        match policy.check(lines()) {
+            Ok(Some(agreed)) => host::write(&[u8::from(agreed.sending(Role::Client).takeover())]),
+            Ok(None) => host::write(b"-"),
+            Err(error) => host::write(&[error as u8]),
+        }
+    }
+}
+
+/// An engine that copies.
+struct Copying;
+
+impl Inflate for Copying {
+    fn inflate(&mut self, input: &[u8], out: &mut [u8], at: usize) -> Result<Step, InflateError> {
+        let room = out.get_mut(at..).unwrap_or_default();
+        let len = input.iter().zip(room).map(|(from, to)| *to = *from).count();
+        Ok(Step { taken: len, written: len })
+    }
+
+    fn finish(&mut self, _: &mut [u8], _: usize) -> Result<usize, InflateError> {
+        Ok(0)
+    }
+
+    fn forget(&mut self) {}
+
+    fn look_back(&self) -> usize {
+        host::random_key()[0].into()
+    }
+}
+
+impl Deflate for Copying {
+    fn deflate(&mut self, message: &[u8], out: &mut [u8]) -> Option<usize> {
+        let body = message.iter().chain(&[0, 0, 0xff, 0xff]);
+        Some(out.iter_mut().zip(body).map(|(to, from)| *to = *from).count())
+    }
+
+    fn bound(&self, len: usize) -> usize {
+        len.saturating_add(4)
+    }
+
+    fn forget(&mut self) {}
+}
+
+/// Compressed messages in pieces, in messages, and sent.
+fn compressed(input: &mut [u8]) {
+    let direction = Direction::new(WindowBits::MAX, input.len() % 2 == 0);
+    let agreed = Agreement::new(direction, direction);
+    let mut copy = [0; 4096];
+    let copy = copied(input, &mut copy);
+    let mut inflater = Inflater::new(Copying, agreed, Role::Client).with_max_message_len(1000);
+    let mut decoder = Decoder::with_config(Role::Client, Config::CLIENT.with_allowed_rsv(Rsv::RSV1));
+    let mut scratch = [0; 100];
+    let mut rest = &mut copy[..];
+    while let Ok(Some(event)) = decoder.decode(&mut rest) {
+        if let Event::Chunk(chunk) = event
+            && inflater.inflate(&chunk, &mut scratch, |piece| host::write(piece.payload())).is_err()
+        {
+            break;
+        }
+    }
+    let mut compressor = Compressor::new(Copying, agreed, Role::Client).with_threshold(3);
+    let mut encoder = Encoder::client(|| host::random_key());
+    let (mut out, mut appended) = ([0; 5000], Vec::new());
+    if let Ok(len) = encoder.encode_compressed(&mut out, &mut compressor, Frame::binary(input)) {
+        host::write(out.get(..len).unwrap_or_default());
+    }
+    _ = encoder.append_compressed(&mut appended, &mut compressor, Frame::opaque(MessageKind::Text, Rsv::NONE, input));
+    compressor.release();
+    host::write(&appended);
+}
+
 fn inspect(role: Role, mut input: &mut [u8]) {
     let mut inspector = Inspector::new(role);
     let (mut out, mut server) = (Vec::new(), Encoder::server());
