@@ -83,7 +83,9 @@ impl Assembler {
 
     /// Inflates compressed messages, where permessage-deflate was agreed (feature `deflate`): they come out like all others, and
     /// RSV1 need not be allowed in the [`Config`]. A message is inflated as its payload arrives, in room that grows with what
-    /// comes of it, up to [`Inflater::with_max_message_len`].
+    /// comes of it, up to [`Config::max_message_len`] or [`Inflater::with_max_message_len`]. On the wire it may be longer than the
+    /// limits by one part in seven and 64 bytes, because what does not compress becomes longer. Set this before the first
+    /// message: one that is under way is refused.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn with_inflater(mut self, inflater: Inflater<impl Inflate + Send + Sync + 'static>) -> Assembler {
@@ -253,9 +255,7 @@ impl Assembler {
                 Next::Nothing => {
                     free_idle(&mut self.buffer, self.max_idle_buffer, 0);
                     #[cfg(feature = "deflate")]
-                    if let Some(inflating) = &mut self.inflating
-                        && !self.machine.is_unfinished()
-                    {
+                    if let Some(inflating) = &mut self.inflating {
                         inflating.rest(self.max_idle_buffer);
                     }
                     return (&mut [], Ok(None));
@@ -297,6 +297,10 @@ impl Assembler {
                             Ok(taken) => (rest, Ok(Some(MessageEvent::Message(Message::in_input(payload, taken))))),
                             Err(error) => (&mut [], Err(self.refuse(error))),
                         };
+                    }
+                    #[cfg(feature = "deflate")]
+                    if let Some(inflating) = &mut self.inflating {
+                        inflating.rest(self.max_idle_buffer);
                     }
                     match gather(&mut self.buffer, self.max_idle_buffer, next, payload) {
                         Err(error) => return (&mut [], Err(self.refuse(error))),

@@ -17,8 +17,9 @@ pub(crate) struct Limits {
 ///
 /// Limits are inclusive, and every value is taken as it stands: 0 accepts only empty frames (for
 /// [`max_fragments`](Config::with_max_fragments), no data frame at all), and no value means "unlimited". Lengths are those on
-/// the wire, before any extension inflates them; where permessage-deflate was agreed, `max_message_len` is also the limit of what a
-/// message inflates to, unless the inflater has one of its own. Control frames have a rule of their own (125 bytes) and are not counted.
+/// the wire, before any extension inflates them; where permessage-deflate was agreed, `max_message_len` is the limit of what a message
+/// inflates to, unless the inflater has one of its own, and it may be somewhat longer on the wire. Control frames have a rule of
+/// their own (125 bytes) and are not counted.
 ///
 /// | | [`Config::SERVER`] | [`Config::CLIENT`] |
 /// |---|---|---|

@@ -37,6 +37,16 @@ impl Decoder {
         Decoder { machine: Machine::new(role, config) }
     }
 
+    /// Lets messages carry RSV1, where permessage-deflate was agreed (feature `deflate`): their chunks are to be passed to
+    /// [`Inflater::inflate`](crate::deflate::Inflater::inflate), which limits what they inflate to. On the wire they may be longer
+    /// than the limits by one part in seven and 64 bytes, because what does not compress becomes longer.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn expecting_compressed(mut self) -> Decoder {
+        self.machine.expect_compressed();
+        self
+    }
+
     /// Takes the next event off the front of `input`, unmasking payload in place. `Ok(None)` means that all of `input` was
     /// taken, and more is needed. `input` is a cursor: it is advanced past what was taken.
     ///

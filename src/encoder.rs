@@ -238,9 +238,10 @@ impl<K: Masking> Encoder<K> {
     ) -> Result<usize, EncodeError> {
         let (out, frame) = (out.as_mut_slice(), frame.into());
         let Some((opcode, payload)) = self.compressible(&frame, compressor)? else { return self.put(out, frame) };
-        let needed = Self::encoded_len(compressor.bound(payload.len()));
+        let most = compressor.bound(payload.len());
+        let needed = Self::encoded_len(most);
         let room = out.get_mut(..needed).ok_or(EncodeError::BufferTooSmall { needed })?;
-        self.write_compressed(room, compressor, opcode, payload)
+        self.write_compressed(room, most, compressor, opcode, payload)
     }
 
     /// [`Encoder::append`], with the message compressed if that is worth it: see [`Encoder::encode_compressed`].
@@ -273,8 +274,9 @@ impl<K: Masking> Encoder<K> {
         let frame = frame.into();
         let Some((opcode, payload)) = self.compressible(&frame, compressor)? else { return self.put(out, frame) };
         let start = out.reserve_frames(0)?;
-        let room = out.grow_zeroed(Self::encoded_len(compressor.bound(payload.len())))?;
-        let result = self.write_compressed(room, compressor, opcode, payload);
+        let most = compressor.bound(payload.len());
+        let room = out.grow_zeroed(Self::encoded_len(most))?;
+        let result = self.write_compressed(room, most, compressor, opcode, payload);
         out.forget_frames(start + result.unwrap_or(0));
         result
     }
@@ -301,18 +303,19 @@ impl<K: Masking> Encoder<K> {
         Ok(Some((kind.opcode(), payload)))
     }
 
-    /// Writes a message to the front of `room`, which is large enough for it, compressed or not.
+    /// Writes a message to the front of `room`, which is large enough for a frame with `most` bytes of payload; the message has
+    /// at most as many, compressed or not.
     #[cfg(feature = "deflate")]
     fn write_compressed<D: Deflate + ?Sized>(
         &mut self,
         room: &mut [u8],
+        most: usize,
         compressor: &mut Compressor<D>,
         opcode: Opcode,
         payload: &[u8],
     ) -> Result<usize, EncodeError> {
         // Before the engine does anything: there may be no key.
         let key = self.keys.frame_key()?;
-        let most = compressor.bound(payload.len());
         let head_room = header::encoded_len(most as u64, K::MASKED);
         let body = room.get_mut(head_room..).unwrap_or_default();
         let (rsv, len) = match compressor.deflate(payload, body) {
@@ -553,7 +556,7 @@ impl<K: Masking> Encoder<K> {
             return Err(Violation::ReservedBits.into());
         }
         self.sequence.check_order(header.opcode())?;
-        self.sequence.check_len(header.opcode(), header.payload_len())?;
+        self.sequence.check_len(header.opcode(), header.payload_len(), false)?;
         Ok(header)
     }
 

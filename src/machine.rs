@@ -170,16 +170,17 @@ pub(crate) struct Machine {
     stage: Stage,
     /// The validator of the open text message; of the reason, inside a Close frame.
     text: Utf8Validator,
-    /// What the open message is.
-    kind: MessageKind,
-    rsv: Rsv,
+    /// What the open message is: the first byte of its first frame.
+    open: u8,
+    /// Whether messages with RSV1 are inflated, so that what they may inflate to is limited apart.
+    inflates: bool,
     /// How many bytes are held.
     filled: u8,
     /// The beginning of a header, or the payload of a control frame.
     held: [u8; MAX_CONTROL],
 }
 
-const _: () = assert!(core::mem::offset_of!(Machine, kind) == 64);
+const _: () = assert!(core::mem::offset_of!(Machine, open) == 64);
 const _: () = assert!(size_of::<Machine>() <= 192);
 
 impl Machine {
@@ -194,8 +195,8 @@ impl Machine {
             allowed_rsv: config.allowed_rsv,
             stage: if config.limits.max_fragments == 0 { Stage::Boundary } else { Stage::Idle },
             text: Utf8Validator::new(),
-            kind: MessageKind::Binary,
-            rsv: Rsv::NONE,
+            open: Opcode::Binary as u8,
+            inflates: false,
             filled: 0,
             held: [0; MAX_CONTROL],
         }
@@ -222,10 +223,20 @@ impl Machine {
         }
     }
 
-    /// Lets messages carry RSV1 from now on.
-    #[cfg(all(feature = "deflate", feature = "alloc"))]
-    pub(crate) fn allow_rsv1(&mut self) {
+    /// Lets messages carry RSV1 from now on. They may be somewhat longer on the wire than the limits say, because what does not
+    /// compress becomes longer.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn expect_compressed(&mut self) {
         self.allowed_rsv = self.allowed_rsv | Rsv::RSV1;
+        self.inflates = true;
+    }
+
+    const fn kind(&self) -> MessageKind {
+        if self.open & 0x0f == Opcode::Text as u8 { MessageKind::Text } else { MessageKind::Binary }
+    }
+
+    const fn rsv(&self) -> Rsv {
+        Rsv::from_first_byte(self.open)
     }
 
     /// The bytes that are held: the payload of the last control frame, or the beginning of a header.
@@ -511,12 +522,16 @@ impl Machine {
 
     #[inline]
     fn parse(&self, bytes: &[u8]) -> Result<Option<(Header, usize)>, HeaderError> {
+        let is_compressed = |opcode| {
+            let first = if opcode == Opcode::Continuation { self.open } else { bytes.first().copied().unwrap_or(0) };
+            self.inflates && Rsv::from_first_byte(first).contains(Rsv::RSV1)
+        };
         Header::parse_checked(
             bytes,
             if self.receives_masked() { Role::Server } else { Role::Client },
             self.allowed_rsv,
             |opcode| self.sequence.check_order(opcode),
-            |opcode, len| self.sequence.check_len(opcode, len),
+            |opcode, len| self.sequence.check_len(opcode, len, is_compressed(opcode)),
         )
     }
 
@@ -539,8 +554,7 @@ impl Machine {
             Opcode::Continuation => (None, header.fin()),
         };
         if let Some(kind) = kind {
-            self.kind = kind;
-            self.rsv = header.rsv();
+            self.open = kind.opcode() as u8 | header.rsv().bits();
         }
         self.stage = if data_stage { Stage::LastFrame } else { Stage::Fragment };
         self.sequence.begin_frame(header.payload_len());
@@ -629,7 +643,7 @@ impl Payload<'_> {
     /// Whether the message carries RSV1.
     #[cfg(all(feature = "deflate", feature = "alloc"))]
     pub(crate) fn has_rsv1(&self) -> bool {
-        self.machine.rsv.contains(Rsv::RSV1)
+        self.machine.rsv().contains(Rsv::RSV1)
     }
 
     /// Whether this is all of the payload of a message in one frame.
@@ -644,7 +658,8 @@ impl Payload<'_> {
     pub(crate) fn take(self, unmask: impl FnOnce(Pass<'_>) -> Result<(), PassError>) -> Result<Taken, DecodeError> {
         let Payload { machine, len, starts_message } = self;
         let key = machine.receives_masked().then_some(machine.key);
-        let is_text = is_checked_text(machine.kind, machine.rsv);
+        let (kind, rsv) = (machine.kind(), machine.rsv());
+        let is_text = is_checked_text(kind, rsv);
         if let Err(error) = unmask(Pass { key, text: is_text.then_some(&mut machine.text) }) {
             return Err(machine.fail_pass(error));
         }
@@ -653,8 +668,8 @@ impl Payload<'_> {
             offset: machine.frame_start,
             frame_remaining: machine.remaining,
             fragments: machine.sequence.fragments(),
-            kind: machine.kind,
-            rsv: machine.rsv,
+            kind,
+            rsv,
             starts_message,
             ends_message: machine.remaining == 0 && machine.stage == Stage::LastFrame,
             #[cfg(feature = "deflate")]

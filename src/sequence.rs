@@ -66,14 +66,16 @@ impl Sequence {
         }
     }
 
-    /// May a frame of this opcode and length, in bytes, come now? Control frames are never counted.
+    /// May a frame of this opcode and length, in bytes, come now? Control frames are never counted. Compressed data that did not
+    /// shrink may be longer than the limits by what compressing adds at most.
     #[inline]
-    pub(crate) fn check_len(&self, opcode: Opcode, len: u64) -> Result<(), Violation> {
+    pub(crate) fn check_len(&self, opcode: Opcode, len: u64, is_compressed: bool) -> Result<(), Violation> {
+        let limit = |len: u64| if is_compressed { len.saturating_add(len / 7 + 64) } else { len };
         if opcode.is_control() {
             Ok(())
-        } else if len > self.max_frame_len {
+        } else if len > limit(self.max_frame_len) {
             Err(Violation::FrameTooLong)
-        } else if len > self.max_message_len.saturating_sub(self.message_len) {
+        } else if len > limit(self.max_message_len).saturating_sub(self.message_len) {
             Err(Violation::MessageTooLong)
         } else {
             Ok(())

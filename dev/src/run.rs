@@ -5,7 +5,7 @@ use tokio_util::codec::Decoder as _;
 use wsframe::codec::{CodecError, Message, MessageCodec, MessageDecoder};
 use wsframe::deflate::{Agreement, Inflate, Inflater};
 use wsframe::{
-    Assembler, Config, DecodeError, Decoder, EncoderConfig, Event as Found, MessageEvent, MessageKind, Role, Rsv, State,
+    Assembler, Config, DecodeError, Decoder, EncoderConfig, Event as Found, MessageEvent, MessageKind, Role, State,
 };
 
 use crate::Event;
@@ -186,7 +186,7 @@ pub fn inflate<'a>(
     scratch_len: usize,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> (Vec<Event>, State) {
-    let mut decoder = Decoder::with_config(role, config.with_allowed_rsv(config.allowed_rsv() | Rsv::RSV1));
+    let mut decoder = Decoder::with_config(role, config).expecting_compressed();
     let (mut events, mut scratch) = (Vec::new(), vec![0; scratch_len]);
     let (mut message, mut start) = (None::<Vec<u8>>, 0);
     for piece in pieces {

@@ -135,7 +135,9 @@ impl MessageDecoder {
 
     /// Inflates compressed messages, where permessage-deflate was agreed (feature `deflate`): they come out like all others, and
     /// RSV1 need not be allowed in the [`Config`]. A message is inflated as its payload arrives, in room that grows with what
-    /// comes of it, up to [`Inflater::with_max_message_len`]; its payload keeps no other memory than its own.
+    /// comes of it, up to [`Config::max_message_len`] or [`Inflater::with_max_message_len`]. On the wire it may be longer than the
+    /// limits by one part in seven and 64 bytes, because what does not compress becomes longer. Set this before the first
+    /// message: one that is under way is refused; its payload keeps no other memory than its own.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn with_inflater(mut self, inflater: Inflater<impl Inflate + Send + Sync + 'static>) -> MessageDecoder {
@@ -462,9 +464,7 @@ impl MessageDecoder {
             self.note_buffer();
         }
         #[cfg(feature = "deflate")]
-        if let Some(inflating) = &mut self.inflating
-            && !self.machine.is_unfinished()
-        {
+        if let Some(inflating) = &mut self.inflating {
             inflating.rest(self.max_idle_buffer);
         }
     }

@@ -33,7 +33,8 @@ pub trait Deflate {
 /// connections with the same agreement.
 ///
 /// # What is sent plain
-/// - Messages shorter than [`with_threshold`](Compressor::with_threshold), and those that would not become shorter.
+/// - Messages shorter than [`with_threshold`](Compressor::with_threshold), and, without context takeover, those that would not
+///   become shorter. (With it, the peer must get what the window has.)
 /// - What is sent by the other methods of the encoder. Do that with secrets: the length of a compressed message tells what it
 ///   has in common with other text in the same message (with context takeover, in earlier messages), and an attacker who can
 ///   choose that text can guess the secret bit by bit (the attack is known as CRIME).
@@ -89,9 +90,10 @@ impl<D: Deflate + ?Sized> Compressor<D> {
         self.threshold
     }
 
-    /// The most that a message of this length gives, in bytes.
+    /// The most that a message of this length gives, in bytes. An engine that asks for more than twice of it gets less, and if it
+    /// needs that, the message is sent plain.
     pub(crate) fn bound(&self, len: usize) -> usize {
-        self.engine.bound(len).max(len)
+        self.engine.bound(len).min(len.saturating_mul(2).saturating_add(1024)).max(len)
     }
 
     /// Deflates a message to the front of `out`, without the four bytes at its end; `None` if it is better sent plain.
@@ -108,8 +110,9 @@ impl<D: Deflate + ?Sized> Compressor<D> {
         match len {
             // With takeover, it is in the window, and the peer has to have it there too.
             Some(len) if len != 0 && (self.sending.takeover() || self.always || len < message.len()) => Some(len),
-            Some(_) => None,
-            None => {
+            Some(len) if len != 0 => None,
+            // Its window is not what the peer has.
+            _ => {
                 self.engine.forget();
                 None
             }

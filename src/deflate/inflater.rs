@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::negotiation::Agreement;
+use crate::config::Config;
 use crate::error::DecodeError;
 use crate::event::Chunk;
 use crate::kernels::xor;
@@ -22,7 +23,7 @@ pub trait Inflate {
     /// with the next byte, and may refer to what came before it.
     ///
     /// `out[..at]` is what the message gave before, as far as it still is there: at least the last
-    /// [`look_back`](Inflate::look_back) bytes of it.
+    /// [`look_back`](Inflate::look_back) bytes of it. An engine that looks back 0 bytes finds nothing there: `at` is 0.
     ///
     /// # Errors
     /// [`InflateError`], with what was taken and written before.
@@ -42,7 +43,7 @@ pub trait Inflate {
     fn forget(&mut self);
 
     /// How many bytes of the message the engine must find in front of `at`: 0 if it has a window of its own, which it needs for
-    /// context takeover.
+    /// context takeover. It is asked once.
     fn look_back(&self) -> usize {
         0
     }
@@ -88,19 +89,25 @@ impl core::error::Error for InflateError {}
 /// Inflates the compressed messages of a connection, validates their text, and holds them to a limit.
 ///
 /// Give it to an `Assembler`, a `codec::MessageDecoder` or a `codec::MessageCodec`; then their messages come out inflated.
-/// A [`Decoder`](crate::Decoder) gives pieces of compressed messages: pass them to [`Inflater::inflate`].
+/// A [`Decoder`](crate::Decoder) that is [told so](crate::Decoder::expecting_compressed) gives pieces of compressed messages: pass
+/// them to [`Inflater::inflate`].
 ///
-/// A message that does not inflate breaks [`Violation::DeflateCorrupt`], and one that becomes too long
-/// [`Violation::InflatedTooLong`], before more than the limit exists. Their offsets are those of the byte up to which the engine
-/// had read. Text that is not UTF-8 is found in what the engine made of a read, so the offset of that violation can lie after
-/// the byte that decides, but within the same read.
+/// A message that does not inflate breaks [`Violation::DeflateCorrupt`], at the byte at which the engine finds it, and one that
+/// becomes too long [`Violation::InflatedTooLong`], before more than the limit exists. The offset of the latter, and of text that
+/// is not UTF-8, can lie after the byte that decides, but within the same read.
 ///
 /// A message that refers to more than the agreed window is not refused by [`ZlibInflate`](crate::deflate): zlib-rs looks back
 /// up to 32 KiB, whatever was agreed.
 pub struct Inflater<I: ?Sized> {
     takeover: bool,
-    /// In bytes; by default that of the decoder.
-    max_message_len: Option<u64>,
+    /// As the engine said when it came.
+    look_back: usize,
+    /// In bytes; by default that of the role's preset, or of the decoder.
+    max_message_len: u64,
+    is_default: bool,
+    /// Whether a message is under way, and the rule that was broken, after which there is none.
+    is_open: bool,
+    broken: Option<Violation>,
     /// The message under way: its length so far, inflated and on the wire, and its text.
     pub(super) len: u64,
     pub(super) wire_len: u64,
@@ -120,7 +127,11 @@ impl<I: Inflate> Inflater<I> {
     pub fn new(engine: I, agreed: Agreement, role: Role) -> Inflater<I> {
         Inflater {
             takeover: agreed.receiving(role).takeover(),
-            max_message_len: None,
+            look_back: engine.look_back(),
+            max_message_len: Config::preset(role).max_message_len(),
+            is_default: true,
+            is_open: false,
+            broken: None,
             len: 0,
             wire_len: 0,
             is_text: false,
@@ -132,11 +143,11 @@ impl<I: Inflate> Inflater<I> {
         }
     }
 
-    /// Sets the most bytes that a message may have when it is inflated, instead of
-    /// [`Config::max_message_len`](crate::Config::max_message_len) of the decoder.
+    /// Sets the most bytes that a message may have when it is inflated, instead of [`Config::max_message_len`] of the decoder
+    /// that the inflater goes into, or, for pieces, of [`Config::preset`].
     #[must_use]
     pub fn with_max_message_len(mut self, bytes: u64) -> Inflater<I> {
-        self.max_message_len = Some(bytes);
+        (self.max_message_len, self.is_default) = (bytes, false);
         self
     }
 }
@@ -211,11 +222,11 @@ impl<I: Inflate + ?Sized> Inflater<I> {
     /// ```
     /// # #[cfg(feature = "zlib-rs")] {
     /// use wsframe::deflate::{Inflater, Policy};
-    /// use wsframe::{Config, Decoder, Event, Role, Rsv};
+    /// use wsframe::{Decoder, Event, Role};
     ///
     /// let (agreed, _) = Policy::SMALL.answer([&b"permessage-deflate"[..]]).unwrap();
     /// let mut inflater = Inflater::zlib(agreed, Role::Client);
-    /// let mut decoder = Decoder::with_config(Role::Client, Config::CLIENT.with_allowed_rsv(Rsv::RSV1));
+    /// let mut decoder = Decoder::new(Role::Client).expecting_compressed();
     ///
     /// // "Hello", RFC 7692 §7.2.3.1.
     /// let mut input = *b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00";
@@ -232,8 +243,8 @@ impl<I: Inflate + ?Sized> Inflater<I> {
     ///
     /// # Errors
     /// [`DeflateCorrupt`](Violation::DeflateCorrupt), [`InflatedTooLong`](Violation::InflatedTooLong) or
-    /// [`TextNotUtf8`](Violation::TextNotUtf8), as soon as the chunk decides it. The connection is to be failed with it, and no
-    /// further chunk may be passed.
+    /// [`TextNotUtf8`](Violation::TextNotUtf8), as soon as the chunk decides it. The connection is to be failed with it; further
+    /// chunks of compressed messages break the same rule.
     pub fn inflate(
         &mut self,
         chunk: &Chunk<'_>,
@@ -247,16 +258,17 @@ impl<I: Inflate + ?Sized> Inflater<I> {
             on(Piece { payload, kind, rsv, starts_message, ends_message });
             return Ok(());
         }
-        self.begin(taken, payload.len());
         let mut input = Input { payload, taken: 0, has_tail: taken.ends_message, in_tail: false };
         let error =
             |input: &Input<'_>, violation| DecodeError::new(violation, taken.offset_after(payload.len(), input.taken));
+        self.begin(taken, payload.len()).map_err(|violation| error(&input, violation))?;
         loop {
             if self.scratch_at >= scratch.len() {
-                let kept = self.engine.look_back().min(scratch.len());
+                let kept = self.look_back.min(scratch.len());
                 xor::shift(scratch, scratch.len() - kept, kept, 0, [0; 4]);
                 self.scratch_at = kept;
                 if kept == scratch.len() {
+                    self.broken = Some(Violation::InflatedTooLong);
                     return Err(error(&input, Violation::InflatedTooLong));
                 }
             }
@@ -274,34 +286,74 @@ impl<I: Inflate + ?Sized> Inflater<I> {
                 break;
             }
         }
-        if self.engine.look_back() == 0 {
+        if self.look_back == 0 {
             self.scratch_at = 0;
         }
         Ok(())
     }
 
-    /// A piece of a compressed message comes.
-    pub(super) fn begin(&mut self, taken: &Taken, wire_len: usize) {
+    /// A piece of a compressed message comes, whose beginning came here too.
+    pub(super) fn begin(&mut self, taken: &Taken, wire_len: usize) -> Result<(), Violation> {
+        if let Some(violation) = self.broken {
+            return Err(violation);
+        }
         if taken.starts_message {
             (self.len, self.wire_len, self.text) = (0, 0, Utf8Validator::new());
             self.is_text = is_checked_text(taken.kind, taken.rsv.difference(Rsv::RSV1));
-            (self.scratch_at, self.has_given) = (0, false);
+            (self.scratch_at, self.has_given, self.is_drained) = (0, false, true);
+            self.is_open = true;
+        }
+        if !self.is_open {
+            self.broken = Some(Violation::DeflateCorrupt);
+            return Err(Violation::DeflateCorrupt);
         }
         self.wire_len += wire_len as u64;
+        Ok(())
+    }
+
+    /// Whether a message is under way.
+    #[cfg(feature = "alloc")]
+    pub(super) const fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Whether the engine can write to what it gave before, and the message is text.
+    #[cfg(feature = "alloc")]
+    pub(super) const fn is_text_to_check_again(&self) -> bool {
+        self.is_text && self.look_back != 0
+    }
+
+    /// Begins with the next message.
+    #[cfg(feature = "alloc")]
+    pub(super) fn start_over(&mut self) {
+        (self.is_open, self.len) = (false, 0);
+        self.engine.forget();
     }
 
     /// Lets the engine go one step, which ends at the latest when `out[at..]` is full or the message has one byte too many. The
     /// new bytes are counted in `len`, and validated. Returns whether the input is used up and nothing more comes of it; at the
     /// end of a message, it was complete then.
     pub(super) fn step(&mut self, input: &mut Input<'_>, out: &mut [u8], at: usize) -> Result<bool, Violation> {
+        let result = self.try_step(input, out, at);
+        match result {
+            Ok(true) => self.is_open = !input.has_tail,
+            Ok(false) => {}
+            Err(violation) => (self.is_open, self.broken) = (false, Some(violation)),
+        }
+        result
+    }
+
+    fn try_step(&mut self, input: &mut Input<'_>, out: &mut [u8], at: usize) -> Result<bool, Violation> {
         let rest = input.payload.get(input.taken..).unwrap_or_default();
         if rest.is_empty() && self.is_drained && !input.has_tail {
             return Ok(true);
         }
         // One more byte than allowed shows that there are more. It is counted, and not looked at.
-        let allowed = usize::try_from(self.max_message_len() - self.len).unwrap_or(usize::MAX);
+        let allowed = usize::try_from(self.max_message_len.saturating_sub(self.len)).unwrap_or(usize::MAX);
         let room = out.len().saturating_sub(at).min(allowed.saturating_add(1));
-        let out = out.get_mut(..at + room).unwrap_or_default();
+        // Only an engine that looks back sees what it gave before.
+        let (before, at) = if self.look_back == 0 { (at, 0) } else { (0, at) };
+        let out = out.get_mut(before..before + at + room).unwrap_or_default();
         input.in_tail |= rest.is_empty() && input.has_tail && self.is_drained;
         let result = if input.in_tail {
             self.engine.finish(out, at).map(|written| Step { taken: 0, written })
@@ -348,14 +400,17 @@ impl<I: Inflate + ?Sized> Inflater<I> {
     }
 
     /// The most bytes of a message.
-    pub(super) fn max_message_len(&self) -> u64 {
-        self.max_message_len.unwrap_or(u64::MAX)
+    #[cfg(feature = "alloc")]
+    pub(super) const fn max_message_len(&self) -> u64 {
+        self.max_message_len
     }
 
     /// Sets the most bytes of a message, unless the user has.
     #[cfg(feature = "alloc")]
-    pub(crate) fn default_max_message_len(&mut self, bytes: u64) {
-        self.max_message_len.get_or_insert(bytes);
+    pub(super) fn default_max_message_len(&mut self, bytes: u64) {
+        if self.is_default {
+            self.max_message_len = bytes;
+        }
     }
 }
 

@@ -32,44 +32,49 @@ impl Inflating {
         machine: &mut Machine,
         mut inflater: Inflater<impl Inflate + Send + Sync + 'static>,
     ) -> Box<Inflating> {
-        machine.allow_rsv1();
+        machine.expect_compressed();
+        inflater.start_over();
         inflater.default_max_message_len(machine.max_message_len());
         Box::new(Inflating { room: Vec::new(), inflater })
     }
 
     /// Inflates a piece of a message, which the machine has taken.
     pub(crate) fn inflate(&mut self, machine: &mut Machine, payload: &[u8], taken: &Taken) -> Result<(), DecodeError> {
-        self.inflater.begin(taken, payload.len());
         let mut input = Input { payload, taken: 0, has_tail: taken.ends_message, in_tail: false };
+        self.try_inflate(&mut input, taken)
+            .map_err(|violation| machine.fail(violation, taken.offset_after(payload.len(), input.taken)))
+    }
+
+    fn try_inflate(&mut self, input: &mut Input<'_>, taken: &Taken) -> Result<(), Violation> {
+        self.inflater.begin(taken, input.payload.len())?;
         loop {
-            let result = match self.make_room(payload.len() - input.taken) {
-                Ok(()) => {
-                    let at = self.inflater.len as usize;
-                    self.inflater.step(&mut input, &mut self.room, at)
-                }
-                Err(violation) => Err(violation),
-            };
-            match result {
-                Ok(true) => return Ok(()),
-                Ok(false) => {}
-                Err(violation) => return Err(machine.fail(violation, taken.offset_after(payload.len(), input.taken))),
+            self.make_room(input.payload.len() - input.taken)?;
+            let at = self.inflater.len as usize;
+            if self.inflater.step(input, &mut self.room, at)? {
+                break;
             }
         }
+        // What was validated was in the hands of the engine since then.
+        let is_wrong = || core::str::from_utf8(self.message()).is_err();
+        if taken.ends_message && self.inflater.is_text_to_check_again() && is_wrong() {
+            return Err(Violation::TextNotUtf8);
+        }
+        Ok(())
     }
 
     /// Makes room for at least one more byte, and for what this much input is expected to give; but not for more than one byte
     /// above the limit.
     fn make_room(&mut self, input: usize) -> Result<(), Violation> {
+        let most = usize::try_from(self.inflater.max_message_len()).unwrap_or(usize::MAX).saturating_add(1);
         #[cfg(feature = "zlib-rs")]
         if self.room.is_empty() {
-            self.room = super::pool::take_room();
+            self.room = super::pool::take_room(most.max(super::pool::FAIR_ROOM));
         }
         let len = self.inflater.len as usize;
-        let spare = self.room.len() - len;
+        let spare = self.room.len().saturating_sub(len);
         if spare > input {
             return Ok(());
         }
-        let most = usize::try_from(self.inflater.max_message_len()).unwrap_or(usize::MAX).saturating_add(1);
         let wanted = len.saturating_add(input.saturating_mul(RATIO).max(MIN_ROOM)).max(len.saturating_mul(2)).min(most);
         if wanted > self.room.len() {
             // Its end holds nothing yet, which needs no copy.
@@ -102,9 +107,12 @@ impl Inflating {
         message.into()
     }
 
-    /// No message is under way, and none is looked at any more. The room goes to the other connections of the thread, if they
+    /// No message that was inflated is looked at any more. If none is under way either, the room goes to the other connections of the thread, if they
     /// share; larger room is kept up to this many bytes.
     pub(crate) fn rest(&mut self, max_idle_buffer: usize) {
+        if self.inflater.is_open() {
+            return;
+        }
         #[cfg(feature = "zlib-rs")]
         if self.room.capacity() <= super::pool::MAX_ROOM {
             super::pool::give_room(core::mem::take(&mut self.room));

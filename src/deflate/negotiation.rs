@@ -230,7 +230,7 @@ impl Policy {
         };
         match offer.client_bits {
             Some(most) => client.window = most.unwrap_or(WindowBits::MAX).min(self.client.window),
-            None if !self.client.window.is_limit() || !client.takeover => {}
+            None if !self.client.window.is_limit() => {}
             None => match self.unlimited_client {
                 UnlimitedClient::Allow => {}
                 UnlimitedClient::NoTakeover => client.takeover = false,

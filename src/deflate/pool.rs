@@ -13,6 +13,9 @@ const MAX_ENGINES: usize = 4;
 /// How much room a thread keeps, in bytes.
 pub(super) const MAX_ROOM: usize = super::inflating::LARGE;
 
+/// How much room a connection may take, whatever its limit, in bytes.
+pub(super) const FAIR_ROOM: usize = 4 * 1024;
+
 #[allow(clippy::vec_box, reason = "a stream of zlib is not moved")]
 struct Pool {
     inflate: Vec<Box<InflateStream>>,
@@ -63,9 +66,9 @@ pub(super) fn give_deflate(stream: Box<DeflateStream>) {
     });
 }
 
-/// Room for a message, initialized as far as its length.
-pub(super) fn take_room() -> Vec<u8> {
-    with(|pool| core::mem::take(&mut pool.room)).unwrap_or_default()
+/// Room for a message, initialized as far as its length, which is at most this many bytes.
+pub(super) fn take_room(most: usize) -> Vec<u8> {
+    with(|pool| if pool.room.len() <= most { core::mem::take(&mut pool.room) } else { Vec::new() }).unwrap_or_default()
 }
 
 /// Keeps room of at most [`MAX_ROOM`] bytes.

@@ -1,8 +1,9 @@
 //! permessage-deflate: the vectors, in every decoder, however they are cut; what engines may do; what is sent.
 
-use wsframe::codec::{Message, MessageCodec, PreparedFrame};
+use bytes::BufMut;
+use wsframe::codec::{Message, MessageCodec, MessageDecoder, PreparedFrame};
 use wsframe::deflate::{
-    Agreement, Compressor, Direction, Inflate, InflateError, Inflater, Step, WindowBits, ZlibDeflate,
+    Agreement, Compressor, Deflate, Direction, Inflate, InflateError, Inflater, Step, WindowBits, ZlibDeflate,
 };
 use wsframe::{
     Assembler, Config, EncodeError, Encoder, EncoderConfig, Frame, Header, KeySource, Mask, MessageEvent, MessageKind,
@@ -532,4 +533,165 @@ fn frames_of(mut wire: &[u8]) -> Vec<(u8, Vec<u8>)> {
         wire = &wire[end..];
     }
     found
+}
+
+/// An engine that writes to what it gave before cannot make text of what is none.
+#[test]
+fn an_engine_that_changes_what_was_validated_is_found() {
+    struct Spoiler {
+        look_back: usize,
+    }
+    impl Inflate for Spoiler {
+        fn inflate(&mut self, input: &[u8], out: &mut [u8], at: usize) -> Result<Step, InflateError> {
+            out[..at].fill(0xff);
+            out[at..at + input.len()].fill(b'a');
+            Ok(Step { taken: input.len(), written: input.len() })
+        }
+        fn finish(&mut self, _: &mut [u8], _: usize) -> Result<usize, InflateError> {
+            Ok(0)
+        }
+        fn forget(&mut self) {}
+        fn look_back(&self) -> usize {
+            self.look_back
+        }
+    }
+    for (look_back, expected) in [(0, None), (100, Some(Violation::TextNotUtf8))] {
+        let inflater = Inflater::new(Spoiler { look_back }, agreed(15, false), Role::Client);
+        let mut assembler = Assembler::new(Role::Client).with_inflater(inflater);
+        let result = assembler.for_each(&mut b"\x41\x02xx\x80\x02yy".to_vec(), |event| {
+            let MessageEvent::Message(message) = event else { panic!() };
+            assert_eq!(message.text(), Some("aaaa"));
+        });
+        assert_eq!(result.err().map(|error| error.violation()), expected);
+    }
+}
+
+/// An inflater that comes when a message is under way, or has been used for one, does not know its beginning.
+#[test]
+fn an_inflater_that_comes_late_refuses_the_message() {
+    let zlib = || Inflater::zlib(agreed(15, true), Role::Client);
+    let rest = b"\x80\x09\x00\x03\x00\xfc\xff\xff\xfe\xfd\x00";
+    let allowed = Config::CLIENT.with_allowed_rsv(Rsv::RSV1);
+    // Replaced, or added late.
+    for mut assembler in
+        [Assembler::new(Role::Client).with_inflater(zlib()), Assembler::with_config(Role::Client, allowed)]
+    {
+        assembler.for_each(&mut b"\x41\x01\x00".to_vec(), |_| {}).unwrap();
+        let mut assembler = assembler.with_inflater(zlib());
+        let error = assembler.for_each(&mut rest.to_vec(), |_| panic!()).unwrap_err();
+        assert_eq!(error.violation(), Violation::DeflateCorrupt);
+    }
+    let mut decoder = MessageDecoder::with_config(Role::Client, allowed);
+    decoder.put_slice(b"\x42\x05ABCDE");
+    assert_eq!(decoder.decode(), Ok(None));
+    let mut decoder = decoder.with_inflater(zlib());
+    decoder.put_slice(b"\x00\x00\x00\x00\x80\x01\x00\x82\x01\x5a");
+    assert_eq!(decoder.decode().unwrap_err().violation(), Violation::DeflateCorrupt);
+    // Used before.
+    let mut used = zlib();
+    let mut decoder = wsframe::Decoder::with_config(Role::Client, allowed);
+    let mut input = *b"\x41\x04\xf2\x48\xcd\xc9";
+    decoder
+        .for_each(&mut input, |event| {
+            let wsframe::Event::Chunk(chunk) = event else { panic!() };
+            used.inflate(&chunk, &mut [0; 100], |_| {}).unwrap();
+        })
+        .unwrap();
+    let mut assembler = Assembler::new(Role::Client).with_inflater(used);
+    let mut seen = 0;
+    assembler.for_each(&mut b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00".to_vec(), |_| seen += 1).unwrap();
+    assert_eq!(seen, 1);
+}
+
+/// Data that does not compress is longer on the wire; the limit is that of the message.
+#[test]
+fn limits_count_what_comes_out() {
+    let mut noise = vec![0; 100_000];
+    Rng(3).fill(&mut noise);
+    for len in [0, 1, 5, 200, 1000, 100_000] {
+        let agreed = agreed(15, true);
+        let mut out = Vec::new();
+        let mut compressor = Compressor::zlib(agreed, Role::Server).always();
+        Encoder::server().append_compressed(&mut out, &mut compressor, Frame::binary(&noise[..len])).unwrap();
+        for limit in [len.saturating_sub(1), len, len + 1] {
+            let config = Config::CLIENT.with_max_message_len(limit as u64).with_max_frame_len(limit as u64);
+            let (events, _) = assemble_with(assembler(Role::Client, config, agreed), [&out[..]]);
+            match events.last() {
+                Some(Event::Message { payload, .. }) => assert!(payload.len() == len && limit >= len),
+                Some(Event::Violation { rule, .. }) => assert!(limit < len && rule == "InflatedTooLong", "{rule}"),
+                event => panic!("{event:?}"),
+            }
+        }
+        // Plain messages are held to it as ever.
+        let mut plain = Vec::new();
+        Encoder::server().append(&mut plain, Frame::binary(&noise[..len])).unwrap();
+        let config = Config::CLIENT.with_max_message_len(len.saturating_sub(1) as u64);
+        let (events, _) = assemble_with(assembler(Role::Client, config, agreed), [&plain[..]]);
+        assert_eq!(matches!(events.last(), Some(Event::Violation { .. })), len > 0);
+    }
+    // Pieces have the limit of the role, unless there is another.
+    let zeros = "\0".repeat((64 << 20) + 1);
+    let mut out = Vec::new();
+    let agreed = agreed(15, false);
+    Encoder::server()
+        .append_compressed(&mut out, &mut Compressor::zlib(agreed, Role::Server), Frame::text(&zeros))
+        .unwrap();
+    let mut inflater = Inflater::zlib(agreed, Role::Client);
+    let mut decoder = wsframe::Decoder::with_config(Role::Client, Config::CLIENT.with_allowed_rsv(Rsv::RSV1));
+    let (mut len, mut errors) = (0, Vec::new());
+    for piece in out.chunks_mut(10_000) {
+        decoder
+            .for_each(piece, |event| {
+                let wsframe::Event::Chunk(chunk) = event else { panic!() };
+                let result = inflater.inflate(&chunk, &mut [0; 10_000], |piece| len += piece.payload().len());
+                errors.extend(result.err().map(|error| error.violation()));
+            })
+            .unwrap();
+    }
+    assert!(len <= 64 << 20);
+    assert!(!errors.is_empty() && errors.iter().all(|error| *error == Violation::InflatedTooLong), "{errors:?}");
+}
+
+/// Engines that ask for any room, or give nothing.
+#[test]
+fn a_compressor_with_an_odd_engine_sends_plain() {
+    struct Odd {
+        bounds: Vec<usize>,
+        gives: usize,
+        forgotten: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+    }
+    impl Deflate for Odd {
+        fn deflate(&mut self, _: &[u8], out: &mut [u8]) -> Option<usize> {
+            let end = out.get_mut(self.gives..self.gives + 4)?;
+            end.copy_from_slice(&[0, 0, 0xff, 0xff]);
+            Some(self.gives + 4)
+        }
+        fn bound(&self, len: usize) -> usize {
+            self.bounds.get(len % 3).copied().unwrap_or(len)
+        }
+        fn forget(&mut self) {
+            self.forgotten.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+    for gives in [0, 1, 1_000_000] {
+        for bounds in [vec![0, 0, 0], vec![usize::MAX; 3], vec![5, usize::MAX, 1 << 40]] {
+            for len in [10, 11, 12, 200, 70_000] {
+                let forgotten = std::sync::Arc::default();
+                let engine = Odd { bounds: bounds.clone(), gives, forgotten: std::sync::Arc::clone(&forgotten) };
+                let mut compressor = Compressor::new(engine, agreed(15, true), Role::Server).with_threshold(0);
+                let payload = vec![7; len];
+                let (mut vec, mut bytes) = (Vec::new(), bytes::BytesMut::new());
+                Encoder::server().append_compressed(&mut vec, &mut compressor, Frame::binary(&payload)).unwrap();
+                Encoder::server().append_compressed(&mut bytes, &mut compressor, Frame::binary(&payload)).unwrap();
+                assert_eq!(vec, bytes);
+                let [(first, found)] = &frames(&vec)[..] else { panic!() };
+                if *first == 0x82 {
+                    assert_eq!(*found, payload);
+                    assert!(forgotten.load(std::sync::atomic::Ordering::Relaxed) >= 1);
+                } else {
+                    assert_eq!((*first, found.len()), (0xc2, gives));
+                }
+            }
+        }
+    }
 }

@@ -139,7 +139,8 @@ fn a_client_without_a_limit_is_treated_as_the_policy_says() {
         // With a limit, or where nothing is kept, the rule says nothing.
         assert!(answer(policy, "permessage-deflate; client_max_window_bits").is_some());
         assert!(answer(policy.with_client(Direction::new(window(15), true)), "permessage-deflate").is_some());
-        assert!(answer(policy.with_client(Direction::new(window(9), false)), "permessage-deflate").is_some());
+        let without_takeover = answer(policy.with_client(Direction::new(window(9), false)), "permessage-deflate");
+        assert_eq!(without_takeover.is_some(), rule != UnlimitedClient::Decline);
     }
     let policy = limited.with_min_window(window(10));
     assert_eq!(answer(policy, "permessage-deflate; server_max_window_bits=9"), None);

@@ -98,7 +98,7 @@ fn acceptable(settings: &Settings, offer: &Offer) -> bool {
     if own.min(offer.server.unwrap_or(15)) < 8 + settings.min_window % 3 {
         return false;
     }
-    let is_limited = settings.bits[1] % 8 != 7 && settings.takeover[1] && !offer.client_no_takeover;
+    let is_limited = settings.bits[1] % 8 != 7;
     offer.client.is_some() || !is_limited || settings.unlimited % 3 != 2
 }
 
