@@ -658,7 +658,7 @@ fn a_compressor_with_an_odd_engine_sends_plain() {
     struct Odd {
         bounds: Vec<usize>,
         gives: usize,
-        forgotten: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+        forgotten: std::sync::Arc<core::sync::atomic::AtomicUsize>,
     }
     impl Deflate for Odd {
         fn deflate(&mut self, _: &[u8], out: &mut [u8]) -> Option<usize> {
@@ -670,7 +670,7 @@ fn a_compressor_with_an_odd_engine_sends_plain() {
             self.bounds.get(len % 3).copied().unwrap_or(len)
         }
         fn forget(&mut self) {
-            self.forgotten.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.forgotten.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
         }
     }
     for gives in [0, 1, 1_000_000] {
@@ -687,7 +687,7 @@ fn a_compressor_with_an_odd_engine_sends_plain() {
                 let [(first, found)] = &frames(&vec)[..] else { panic!() };
                 if *first == 0x82 {
                     assert_eq!(*found, payload);
-                    assert!(forgotten.load(std::sync::atomic::Ordering::Relaxed) >= 1);
+                    assert!(forgotten.load(core::sync::atomic::Ordering::Relaxed) >= 1);
                 } else {
                     assert_eq!((*first, found.len()), (0xc2, gives));
                 }
