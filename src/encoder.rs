@@ -765,7 +765,8 @@ impl sealed::Grow for Vec<u8> {
 
     #[cfg(feature = "deflate")]
     fn grow_zeroed(&mut self, len: usize) -> Result<&mut [u8], EncodeError> {
-        let start = self.len();
+        // So much more than needed that many calls copy little.
+        let start = self.reserve_frames(len)?;
         append_zeros(self, len).map_err(|_| EncodeError::BufferTooSmall { needed: len })?;
         Ok(self.get_mut(start..).unwrap_or_default())
     }

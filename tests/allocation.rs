@@ -966,3 +966,18 @@ fn what_is_inflated_stays_within_the_limit() {
         }
     });
 }
+
+/// Many messages in one buffer, which is not written out: it grows by doubling.
+#[test]
+fn compressed_messages_in_one_buffer_do_not_copy_it_each_time() {
+    let text = "price ".repeat(100);
+    let mut compressor = Compressor::zlib(agreed(true), Role::Server);
+    let (mut vec, mut bytes) = (Vec::new(), BytesMut::new());
+    let (_, counted) = measure(|| {
+        for _ in 0..10_000 {
+            Encoder::server().append_compressed(&mut vec, &mut compressor, Frame::text(&text)).unwrap();
+            Encoder::server().append_compressed(&mut bytes, &mut compressor, Frame::text(&text)).unwrap();
+        }
+    });
+    assert!(counted.calls < 100, "{} allocations", counted.calls);
+}

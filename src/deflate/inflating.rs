@@ -107,8 +107,8 @@ impl Inflating {
         message.into()
     }
 
-    /// No message that was inflated is looked at any more. If none is under way either, the room goes to the other connections of the thread, if they
-    /// share; larger room is kept up to this many bytes.
+    /// No message that was inflated is looked at any more. If none is under way either, the room goes to the other connections of
+    /// the thread, if they share; larger room is kept up to this many bytes.
     pub(crate) fn rest(&mut self, max_idle_buffer: usize) {
         if self.inflater.is_open() {
             return;
