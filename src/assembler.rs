@@ -269,40 +269,28 @@ impl Assembler {
                 }
                 Next::Payload(next) => {
                     let (payload, rest) = split(rest, next.len);
-                    #[cfg(feature = "deflate")]
-                    if let Some(inflating) = self.inflating.as_deref_mut().filter(|_| next.has_rsv1()) {
-                        let result = next
-                            .take(|pass| pass.in_place(payload))
-                            .and_then(|taken| inflating.inflate(&mut self.machine, payload, &taken).map(|()| taken));
-                        let taken = match result {
-                            Ok(taken) => taken,
-                            Err(error) => return (&mut [], Err(self.refuse(error))),
-                        };
-                        if taken.starts_message {
-                            self.offset = taken.offset;
+                    #[cfg_attr(not(feature = "deflate"), allow(unused_labels, reason = "nothing is inflated"))]
+                    let result = 'piece: {
+                        #[cfg(feature = "deflate")]
+                        if let Some(inflating) = self.inflating.as_deref_mut() {
+                            if next.has_rsv1() {
+                                let result = next.take(|pass| pass.in_place(payload));
+                                break 'piece result.and_then(|taken| {
+                                    inflating.inflate(&mut self.machine, payload, &taken).map(|()| taken)
+                                });
+                            }
+                            inflating.rest(self.max_idle_buffer);
                         }
-                        if taken.ends_message {
-                            self.gathered = Some(taken);
-                            return (rest, Ok(Some(MessageEvent::Message(self.message(taken)))));
+                        if next.is_whole_message() {
+                            // Only its header was cut.
+                            return match next.take(|pass| pass.in_place(payload)) {
+                                Ok(taken) => (rest, Ok(Some(MessageEvent::Message(Message::in_input(payload, taken))))),
+                                Err(error) => (&mut [], Err(self.refuse(error))),
+                            };
                         }
-                        if rest.is_empty() {
-                            return (rest, Ok(None));
-                        }
-                        input = rest;
-                        continue;
-                    }
-                    if next.is_whole_message() {
-                        // Only its header was cut.
-                        return match next.take(|pass| pass.in_place(payload)) {
-                            Ok(taken) => (rest, Ok(Some(MessageEvent::Message(Message::in_input(payload, taken))))),
-                            Err(error) => (&mut [], Err(self.refuse(error))),
-                        };
-                    }
-                    #[cfg(feature = "deflate")]
-                    if let Some(inflating) = &mut self.inflating {
-                        inflating.rest(self.max_idle_buffer);
-                    }
-                    match gather(&mut self.buffer, self.max_idle_buffer, next, payload) {
+                        gather(&mut self.buffer, self.max_idle_buffer, next, payload)
+                    };
+                    match result {
                         Err(error) => return (&mut [], Err(self.refuse(error))),
                         Ok(taken) => {
                             if taken.starts_message {

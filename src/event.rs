@@ -190,13 +190,9 @@ pub struct Message<'m, 'b> {
 
 #[cfg(feature = "alloc")]
 impl<'m, 'b> Message<'m, 'b> {
-    /// `payload` must be the bytes that the machine's pass was made over when it returned `taken`, which is a whole message.
-    #[inline]
-    pub(crate) fn in_input(payload: &'b [u8], taken: Taken) -> Message<'m, 'b>
-    where
-        'b: 'm,
-    {
-        debug_assert!(taken.is_whole());
+    /// A message that was not inflated.
+    #[inline(always)]
+    fn plain(payload: &'m [u8], taken: Taken) -> Message<'m, 'b> {
         Message {
             payload,
             taken,
@@ -206,19 +202,23 @@ impl<'m, 'b> Message<'m, 'b> {
         }
     }
 
+    /// `payload` must be the bytes that the machine's pass was made over when it returned `taken`, which is a whole message.
+    #[inline]
+    pub(crate) fn in_input(payload: &'b [u8], taken: Taken) -> Message<'m, 'b>
+    where
+        'b: 'm,
+    {
+        debug_assert!(taken.is_whole());
+        Message::plain(payload, taken)
+    }
+
     /// `payload` must be all of the message that `taken` ends and does not begin, as the machine's passes left it. `offset` is
     /// that of the message's first frame.
     #[inline]
     pub(crate) fn gathered(payload: &'m [u8], taken: Taken, offset: u64) -> Message<'m, 'b> {
         // Fail closed: whatever the caller passed, this is not the only piece of its message.
         let taken = Taken { offset, starts_message: false, ..taken };
-        Message {
-            payload,
-            taken,
-            #[cfg(feature = "deflate")]
-            wire_len: PLAIN,
-            input: PhantomData,
-        }
+        Message::plain(payload, taken)
     }
 
     /// [`Message::gathered`], of a message that was inflated, and validated if it is text.
@@ -238,13 +238,7 @@ impl<'m, 'b> Message<'m, 'b> {
             .taken
             .is_whole()
             .then(|| unsafe { core::slice::from_raw_parts(self.payload.as_ptr(), self.payload.len()) })?;
-        Some(Message {
-            payload,
-            taken: self.taken,
-            #[cfg(feature = "deflate")]
-            wire_len: PLAIN,
-            input: PhantomData,
-        })
+        Some(Message::plain(payload, self.taken))
     }
 
     /// The kind of the message.

@@ -137,7 +137,7 @@ impl MessageDecoder {
     /// RSV1 need not be allowed in the [`Config`]. A message is inflated as its payload arrives, in room that grows with what
     /// comes of it, up to [`Config::max_message_len`] or [`Inflater::with_max_message_len`]. On the wire it may be longer than the
     /// limits by one part in seven and 64 bytes, because what does not compress becomes longer. Set this before the first
-    /// message: one that is under way is refused; its payload keeps no other memory than its own.
+    /// message: one that is under way is refused. The payload of an inflated message keeps no other memory than its own.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn with_inflater(mut self, inflater: Inflater<impl Inflate + Send + Sync + 'static>) -> MessageDecoder {
