@@ -21,6 +21,8 @@ mod decoder;
 #[cfg(feature = "deflate")]
 pub mod deflate;
 mod encoder;
+#[cfg(feature = "tokio")]
+pub mod endpoint;
 mod error;
 mod event;
 #[cfg(any(feature = "handshake", feature = "deflate"))]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs Autobahn's cases, as the package `kosoku` has them, against examples/framed.rs (`server`) or by dev/examples/client.rs
+# Runs Autobahn's cases, as the package `kosoku` has them, against examples/echo_server.rs (`server`) or by dev/examples/client.rs
 # (`client`): groups 1 to 7, 9, 10, 12 and 13. Prints the counts, and fails if a case is neither OK nor INFORMATIONAL, or if one
 # is missing. The reports are left in target/autobahn.
 #
@@ -51,8 +51,8 @@ serve() {
 case $mode in
 server)
     compressed 12.{1..5} 13.{1..7}
-    cargo build --release --example framed --features tokio-util,handshake,zlib-rs
-    target/release/examples/framed 127.0.0.1:0 large >"$out/address" &
+    cargo build --release --example echo_server --features tokio,zlib-rs
+    target/release/examples/echo_server 127.0.0.1:0 --deflate >"$out/address" 2>"$out/echo_server.log" &
     trap 'kill $!' EXIT
     until [ -s "$out/address" ]; do
         kill -0 $! # It is still there.

@@ -6,18 +6,14 @@
 //!
 //! `client cases ADDRESS COMPRESSION` goes through all cases of a fuzzing server of Autobahn, and asks it for its reports.
 
+use std::env;
 use std::error::Error;
-use std::{env, io};
 
-use bytes::BytesMut;
-use futures_util::{FutureExt, SinkExt, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_util::codec::{Framed, FramedParts};
-use wsframe::codec::{CodecError, Message, MessageCodec};
-use wsframe::deflate::{Agreement, Compressor, Direction, Inflater, Policy, WindowBits};
-use wsframe::handshake::{Client, Response, ResponseFinder};
-use wsframe::{OsKeys, Role};
+use wsframe::Role;
+use wsframe::deflate::{Agreement, Compressor, Direction, Policy, WindowBits};
+use wsframe::endpoint::{Options, WebSocket};
+use wsframe::handshake::Client;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -58,43 +54,20 @@ struct Ended {
 }
 
 async fn echo(address: &str, target: &str, policy: Option<Policy>) -> Result<Ended, Box<dyn Error>> {
-    let mut socket = TcpStream::connect(address).await?;
-    socket.set_nodelay(true)?;
-    let (received, agreed) = open(&mut socket, address, target, policy).await?;
-    let mut codec = MessageCodec::client(OsKeys::new());
-    if let Some(agreed) = agreed {
-        let compressor = Compressor::zlib(agreed, Role::Client).always();
-        codec = codec.with_inflater(Inflater::zlib(agreed, Role::Client)).with_compressor(compressor);
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let mut options = Options::new().with_compressor(|agreed, role| Compressor::zlib(agreed, role).always());
+    if let Some(policy) = policy {
+        options = options.with_deflate(policy);
     }
-    let mut parts = FramedParts::new::<Message>(socket, codec);
-    parts.read_buf = received;
-    let mut connection = Framed::from_parts(parts);
-    let mut ended = Ended { messages: 0, last: String::new(), agreed };
-    let close = loop {
-        let message = match connection.next().now_or_never() {
-            Some(message) => message,
-            None => {
-                SinkExt::<Message>::flush(&mut connection).await?;
-                connection.next().await
-            }
-        };
-        match message {
-            Some(Ok(Message::Ping(payload))) => connection.feed(Message::Pong(payload)).await?,
-            Some(Ok(Message::Pong(_))) => {}
-            Some(Ok(Message::Close(close))) => break close.reply(),
-            Some(Ok(message)) => {
-                ended.messages += 1;
-                message.text().unwrap_or_default().clone_into(&mut ended.last);
-                connection.feed(message).await?;
-            }
-            Some(Err(CodecError::Violation(error))) => break error.violation().close_frame().into(),
-            Some(Err(error)) => return Err(error.into()),
-            None => return Ok(ended),
-        }
-    };
-    connection.send(Message::Close(close)).await?;
-    // The server closes first.
-    _ = connection.get_mut().read_to_end(&mut Vec::new()).await;
+    let mut socket = WebSocket::connect(stream, &Client::random(address, target)?, options).await?;
+    let mut ended = Ended { messages: 0, last: String::new(), agreed: socket.agreement() };
+    while let Some(message) = socket.next().await {
+        let message = message?;
+        ended.messages += 1;
+        message.text().unwrap_or_default().clone_into(&mut ended.last);
+        socket.feed(message).await?;
+    }
     Ok(ended)
 }
 
@@ -112,35 +85,4 @@ fn policy(text: &str) -> Result<Option<Policy>, Box<dyn Error>> {
     };
     let server = direction(server, server_takeover)?;
     Ok(Some(Policy::SMALL.with_server(server).with_client(direction(client, client_takeover)?)))
-}
-
-/// The opening handshake: the bytes after it, and what was agreed.
-async fn open(
-    socket: &mut TcpStream,
-    host: &str,
-    target: &str,
-    policy: Option<Policy>,
-) -> Result<(BytesMut, Option<Agreement>), Box<dyn Error>> {
-    let offer = policy.map(|policy| policy.offer());
-    let mut client = Client::new(OsKeys::new().handshake_key()?, host, target);
-    if let Some(offer) = &offer {
-        client = client.with_extensions(offer);
-    }
-    let mut head = [0; 2048];
-    let len = client.write(&mut head)?;
-    socket.write_all(&head[..len]).await?;
-    let (mut received, mut finder) = (BytesMut::new(), ResponseFinder::new());
-    loop {
-        if let Some((response, end)) = client.read(&mut finder, &received)? {
-            let Response::Accepted(accepted) = response else { return Err("the server refuses".into()) };
-            let agreed = match policy {
-                Some(policy) => accepted.deflate(&policy)?,
-                None => None,
-            };
-            return Ok((received.split_off(end), agreed));
-        }
-        if socket.read_buf(&mut received).await? == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-        }
-    }
 }

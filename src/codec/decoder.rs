@@ -27,7 +27,7 @@ use crate::role::Role;
 
 /// How large a buffer an idle connection keeps by default, in bytes: a message of 64 KiB, and room for its header and for the
 /// beginning of the next.
-pub(super) const MAX_IDLE_BUFFER: usize = 66 * 1024;
+pub(crate) const MAX_IDLE_BUFFER: usize = 66 * 1024;
 
 /// The room that a new read buffer offers by default, in bytes.
 const READ_SIZE: usize = 8 * 1024;
@@ -46,6 +46,11 @@ const ROOM: (usize, usize) = (4 * 1024, 64 * 1024);
 
 /// From this length on, in bytes, moving the beginning of a message costs more than reading its end by itself.
 const HEAVY: usize = 16 * 1024;
+
+/// Below this length, in bytes, the beginning of a message is copied out of a buffer that was lent, when the connection has to wait:
+/// it would keep more than eight times as much.
+#[cfg(feature = "tokio")]
+const LIGHT: usize = 8 * 1024;
 
 /// How many times the room after the message under way is left to a caller that does not read into it.
 #[cfg(feature = "tokio-util")]
@@ -104,6 +109,9 @@ pub struct MessageDecoder {
     /// How many times the message under way went on in another buffer than in the room after it.
     #[cfg(feature = "tokio-util")]
     apart: u8,
+    /// Whether the buffer is one that connections share.
+    #[cfg(feature = "tokio")]
+    is_lent: bool,
 }
 
 impl MessageDecoder {
@@ -130,6 +138,8 @@ impl MessageDecoder {
             inflating: None,
             #[cfg(feature = "tokio-util")]
             apart: 0,
+            #[cfg(feature = "tokio")]
+            is_lent: false,
         }
     }
 
@@ -617,6 +627,35 @@ impl MessageDecoder {
     }
 }
 
+/// For connections that share read buffers: each has one only while there is something in it.
+#[cfg(feature = "tokio")]
+impl MessageDecoder {
+    /// Whether a buffer is to be lent before the next read.
+    pub(crate) fn wants_buffer(&self) -> bool {
+        self.buffer.len() < LIGHT && !self.is_lent
+    }
+
+    /// Reads from now on go into `buffer`, behind the beginning of a message that may be there.
+    pub(crate) fn lend(&mut self, mut buffer: BytesMut) {
+        buffer.extend_from_slice(&self.buffer);
+        self.replace(buffer);
+        self.is_lent = true;
+    }
+
+    /// Gives back the buffer that was lent, if all that was received is decoded and only a short beginning of a message has to be
+    /// kept. A longer one keeps the buffer.
+    pub(crate) fn give_back(&mut self) -> Option<BytesMut> {
+        if !self.is_lent || self.buffer.len() >= LIGHT {
+            return None;
+        }
+        self.is_lent = false;
+        let kept = BytesMut::from(&self.buffer[..]);
+        let lent = mem::replace(&mut self.buffer, kept);
+        self.note_buffer();
+        Some(lent)
+    }
+}
+
 /// Room for reads, which always is at least 1 KiB. After a Close frame or a violation, what is written is discarded.
 #[allow(unsafe_code, reason = "the trait is unsafe to implement")]
 // SAFETY: `chunk_mut` gives the spare capacity of a buffer that `advance_mut` makes longer, or, after the end of the stream,
@@ -659,7 +698,7 @@ fn share(room: &mut BytesMut, payload: &[u8]) -> Bytes {
 
 /// Frees an empty buffer that is larger than what an idle connection keeps, unless it is needed for the `next` bytes; returns
 /// whether it did.
-pub(super) fn free_idle(buffer: &mut BytesMut, max_idle_buffer: usize, next: usize) -> bool {
+pub(crate) fn free_idle(buffer: &mut BytesMut, max_idle_buffer: usize, next: usize) -> bool {
     let needed = !buffer.is_empty() || next > max_idle_buffer;
     let free = !needed && max_idle_buffer < usize::MAX && buffer.try_reclaim(max_idle_buffer + 1);
     if free {

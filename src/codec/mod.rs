@@ -1,11 +1,11 @@
 #![doc = include_str!("codec.md")]
 
 pub(crate) mod decoder;
-mod encoder;
+pub(crate) mod encoder;
 #[cfg(feature = "tokio-util")]
 mod framed;
 pub(crate) mod message;
-mod text;
+pub(crate) mod text;
 
 pub use self::decoder::MessageDecoder;
 pub use self::encoder::PreparedFrame;

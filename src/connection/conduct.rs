@@ -301,6 +301,12 @@ impl Conduct {
         self.enter(Phase::Ended, Why::Lost);
     }
 
+    /// The peer does not read.
+    #[cfg(feature = "tokio")]
+    pub(super) fn stalls(&mut self) {
+        self.enter(Phase::Ended, Why::Stalled);
+    }
+
     /// Whether a Pong or a Ping is due.
     pub(super) const fn owes(&self) -> bool {
         self.owes

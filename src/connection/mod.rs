@@ -84,7 +84,7 @@ pub enum Cause {
     NoClose,
     /// The peer sent nothing in time, not even the Pong to our Ping.
     NoPong,
-    /// There was no room for a Pong or Ping for too long: the peer does not read.
+    /// There was no room for a Pong or Ping for too long, or (`endpoint`) nothing could be written: the peer does not read.
     Stalled,
 }
 
@@ -116,6 +116,12 @@ impl<'c> Outcome<'c> {
     /// The reason in the peer's Close, or of the violation.
     pub const fn reason(&self) -> &'c str {
         self.reason
+    }
+
+    /// For a value that owns the reason.
+    #[cfg(feature = "tokio")]
+    pub(crate) const fn without_reason(self) -> Outcome<'static> {
+        Outcome { reason: "", ..self }
     }
 
     /// Whether both ends sent a Close, and in order: what a browser calls `wasClean`.
@@ -316,6 +322,15 @@ impl<D: Receive, K: Masking> Connection<D, K> {
             self.conduct.unfinished
         };
         Some(Outcome { cause, code, reason, sent, received, clean: has_close && sent.is_some(), unfinished })
+    }
+
+    /// The peer does not read: the caller found that nothing that was to be written could be.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn stall(&mut self) {
+        self.note_sent();
+        let before = self.conduct.phase;
+        self.conduct.stalls();
+        self.note_end(before);
     }
 
     /// How long the peer took to answer the last Ping of the keepalive, as far as the times that were told show it.
@@ -624,6 +639,11 @@ impl<K: Masking> Connection<MessageDecoder, K> {
     pub fn with_received(mut self, bytes: BytesMut) -> Self {
         self.decoder = self.decoder.with_received(bytes);
         self
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) const fn decoder_mut(&mut self) -> &mut MessageDecoder {
+        &mut self.decoder
     }
 
     /// As [`MessageDecoder::spare_mut`].

@@ -213,7 +213,7 @@ pub struct ResponseHead<'h> {
 
 impl<'h> ResponseHead<'h> {
     /// Parses a head, with its empty line, as [`HeadFinder`] finds it.
-    pub(super) fn parse(head: &'h [u8]) -> Result<ResponseHead<'h>, Refusal> {
+    pub(crate) fn parse(head: &'h [u8]) -> Result<ResponseHead<'h>, Refusal> {
         let mut room = [httparse::EMPTY_HEADER; MAX_FIELDS];
         let mut response = httparse::Response::new(&mut room);
         is_all(response.parse(head), head)?;

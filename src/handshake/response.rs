@@ -11,6 +11,8 @@ use super::{Base64Key, accept_key};
 #[cfg(feature = "deflate")]
 use crate::deflate::{Agreement, AnswerError, Policy, is_deflate};
 use crate::extension::Extension;
+#[cfg(feature = "getrandom")]
+use crate::keys::{NoKey, OsKeys};
 
 /// What a client asks for, and the check of the answer.
 ///
@@ -49,6 +51,15 @@ impl<'a> Client<'a> {
     pub fn new(key: [u8; 16], host: &'a str, target: &'a str) -> Client<'a> {
         let key = Base64Key::new(key);
         Client { key, host, target, protocols: &[], extensions: "", origin: "", fields: &[] }
+    }
+
+    /// [`Client::new`] with a random key of the operating system (feature `getrandom`).
+    ///
+    /// # Errors
+    /// [`NoKey`], if it gives none.
+    #[cfg(feature = "getrandom")]
+    pub fn random(host: &'a str, target: &'a str) -> Result<Client<'a>, NoKey> {
+        Ok(Client::new(OsKeys::new().handshake_key()?, host, target))
     }
 
     /// Offers these subprotocols, in order of preference.
