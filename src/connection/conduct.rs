@@ -367,14 +367,26 @@ impl Conduct {
         }
         if position as u32 != self.position {
             self.position = position as u32;
-            self.quiet = time;
-            // Whoever sends is alive. A Ping that was written may still be answered, which measures the latency.
-            match self.ping {
-                Ping::Due => (self.ping, self.owes) = (Ping::None, self.owes_pong),
-                Ping::Waiting => self.ping = Ping::Unanswered,
-                Ping::None | Ping::Unanswered => {}
-            }
+            self.hears(time);
         }
+    }
+
+    /// Bytes were received at `time`.
+    fn hears(&mut self, time: u64) {
+        self.quiet = time;
+        // Whoever sends is alive. A Ping that was written may still be answered, which measures the latency.
+        match self.ping {
+            Ping::Due => (self.ping, self.owes) = (Ping::None, self.owes_pong),
+            Ping::Waiting => self.ping = Ping::Unanswered,
+            Ping::None | Ping::Unanswered => {}
+        }
+    }
+
+    /// It is `now`, and bytes were received that are not decoded yet. They came before whatever this moment ends.
+    #[cfg(feature = "tokio")]
+    pub(super) fn heard_at(&mut self, now: Duration, position: u64) {
+        self.hears(u64::try_from(now.as_micros()).unwrap_or(u64::MAX).max(self.now));
+        self.at(now, position);
     }
 
     /// It is `now`; `position` bytes were received.

@@ -324,6 +324,16 @@ impl<D: Receive, K: Masking> Connection<D, K> {
         Some(Outcome { cause, code, reason, sent, received, clean: has_close && sent.is_some(), unfinished })
     }
 
+    /// [`Connection::at`] for a caller that has received bytes, and is going to decode them: it dates what they bring exactly, and
+    /// does not take the peer for silent.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn heard_at(&mut self, now: Duration) {
+        self.note_sent();
+        let before = self.conduct.phase;
+        self.conduct.heard_at(now, self.decoder.position());
+        self.note_end(before);
+    }
+
     /// The peer does not read: the caller found that nothing that was to be written could be.
     #[cfg(feature = "tokio")]
     pub(crate) fn stall(&mut self) {

@@ -77,8 +77,6 @@ pub(super) struct Drive<S, K> {
     failure: Option<io::Error>,
     /// Writing failed: what is still there to read is read.
     is_mute: bool,
-    /// Bytes came since the connection was told the time.
-    has_heard: bool,
     /// Writing was shut down.
     is_shut: bool,
     /// Messages that still come are dropped.
@@ -123,7 +121,6 @@ impl<S, K: Masking> Drive<S, K> {
             deflate: None,
             failure: None,
             is_mute: false,
-            has_heard: false,
             is_shut: false,
             is_closing: false,
             is_reported: false,
@@ -132,7 +129,6 @@ impl<S, K: Masking> Drive<S, K> {
 
     pub(super) fn with_received(mut self, bytes: BytesMut) -> Drive<S, K> {
         self.connection = self.connection.with_received(bytes);
-        self.has_heard = true;
         self
     }
 
@@ -172,7 +168,7 @@ impl<S, K: Masking> Drive<S, K> {
         self.connection.latency()
     }
 
-    pub(super) fn buffered(&self) -> usize {
+    pub(super) fn unwritten(&self) -> usize {
         self.output.len()
     }
 
@@ -312,9 +308,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
                     return Poll::Ready(Some(data));
                 }
             }
-            if mem::take(&mut self.has_heard) {
-                self.connection.at(self.now());
-            }
             self.append_control();
             let is_written = self.poll_write(cx).is_ready();
             match self.connection.transport() {
@@ -331,7 +324,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
             }
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => self.connection.end(),
-                Poll::Ready(Ok(_)) => self.has_heard = true,
+                Poll::Ready(Ok(_)) => self.connection.heard_at(self.now()),
                 Poll::Ready(Err(error)) => {
                     self.failure.get_or_insert(error);
                     self.connection.end();

@@ -146,8 +146,8 @@ macro_rules! both {
             }
 
             /// How many bytes wait to be written.
-            pub fn buffered(&self) -> usize {
-                self.0.lock().buffered()
+            pub fn unwritten(&self) -> usize {
+                self.0.lock().unwritten()
             }
         }
 

@@ -123,8 +123,8 @@ impl<S, K: Masking> WebSocket<S, K> {
     }
 
     /// How many bytes wait to be written.
-    pub fn buffered(&self) -> usize {
-        self.drive.buffered()
+    pub fn unwritten(&self) -> usize {
+        self.drive.unwritten()
     }
 
     /// Two halves, for two tasks; the sending one can be cloned. They share one connection, so that Pings are answered and the

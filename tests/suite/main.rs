@@ -9,6 +9,7 @@ mod decoder;
 mod deflate;
 mod documents;
 mod encoder;
+mod endpoint;
 mod errors;
 mod exhaustive;
 mod first_bytes;
