@@ -1,11 +1,17 @@
 //! C7: the decoder and the encoder never allocate, nobody reserves on a header's word, and memory is what the documents say.
 
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use core::time::Duration;
+use std::io;
 
 use bytes::{BufMut, BytesMut};
+use futures_util::FutureExt;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::codec::{Decoder as _, Encoder as _};
 use wsframe::codec::{Message, MessageCodec, MessageDecoder, PreparedFrame};
 use wsframe::deflate::{Agreement, Compressor, Direction, Inflater, WindowBits};
+use wsframe::endpoint::{Options, WebSocket};
 use wsframe::handshake::{self, HeadFinder, Refusal, RequestHead, ResponseFinder};
 use wsframe::{Assembler, CloseFrame, Config, Connection, Decoder, Encoder, Event, Frame, MessageEvent, Role};
 use wsframe_dev::alloc::{Counting, allocated, measure};
@@ -980,4 +986,78 @@ fn compressed_messages_in_one_buffer_do_not_copy_it_each_time() {
         }
     });
     assert!(counted.calls < 100, "{} allocations", counted.calls);
+}
+
+/// A transport that gives these bytes in one read and then nothing, and takes everything.
+struct Script<'s>(&'s [u8]);
+
+impl AsyncRead for Script<'_> {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let (now, later) = self.0.split_at(self.0.len().min(buf.remaining()));
+        self.0 = later;
+        buf.put_slice(now);
+        if now.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+}
+
+impl AsyncWrite for Script<'_> {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// An echo server's connection after it has received these bytes and waits for more.
+fn echoed(received: &[u8], options: Options) -> WebSocket<Script<'_>> {
+    let mut socket = WebSocket::server(Script(received), options);
+    while let Some(message) = socket.next().now_or_never() {
+        socket.feed(message.unwrap().unwrap()).now_or_never().unwrap().unwrap();
+    }
+    socket
+}
+
+#[test]
+fn an_endpoint_that_waits_holds_two_kibibytes_and_what_it_has_to_keep() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _guard = runtime.enter();
+    let message = |len: usize| frame(0x82, Some([1, 2, 3, 4]), &vec![7; len]);
+    let ping = frame(0x89, Some([0; 4]), &[1; 125]);
+    for (name, received, kept) in [
+        ("nothing", vec![], 0),
+        ("a Ping", ping, 0),
+        ("many messages", message(1000).repeat(1000), 0),
+        ("a message of 64 KiB", message(65_536), 0),
+        ("a long message", message(5_000_000), 0),
+        ("a part of a header", message(1000)[..3].to_vec(), 0),
+        ("the beginning of a message", message(100_000)[..3000].to_vec(), 3000),
+        ("more of it", message(100_000)[..50_000].to_vec(), 2 * 50_000),
+        ("a first fragment", frame(0x01, Some([0; 4]), b"abc"), 16),
+    ] {
+        // What the connections of a thread share is there.
+        drop(echoed(&received, Options::new()));
+        let ((), counted) = measure(|| {
+            let socket = echoed(&received, Options::new());
+            core::mem::forget(socket);
+        });
+        let held = counted.held + size_of::<WebSocket<Script<'_>>>() as i64;
+        assert!(held <= 2048 + kept, "{name}: {held}");
+    }
+}
+
+#[test]
+fn an_endpoint_echoes_small_messages_without_allocating() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _guard = runtime.enter();
+    let received = frame(0x81, Some([1, 2, 3, 4]), &[b'x'; 100]).repeat(100);
+    drop(echoed(&received, Options::new()));
+    let ((), counted) = measure(|| drop(echoed(&received, Options::new())));
+    // The timer of the connection.
+    assert!(counted.calls <= 2, "{counted:?}");
 }

@@ -698,7 +698,7 @@ fn share(room: &mut BytesMut, payload: &[u8]) -> Bytes {
 
 /// Frees an empty buffer that is larger than what an idle connection keeps, unless it is needed for the `next` bytes; returns
 /// whether it did.
-pub(crate) fn free_idle(buffer: &mut BytesMut, max_idle_buffer: usize, next: usize) -> bool {
+pub(super) fn free_idle(buffer: &mut BytesMut, max_idle_buffer: usize, next: usize) -> bool {
     let needed = !buffer.is_empty() || next > max_idle_buffer;
     let free = !needed && max_idle_buffer < usize::MAX && buffer.try_reclaim(max_idle_buffer + 1);
     if free {

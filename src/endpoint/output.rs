@@ -22,7 +22,7 @@ pub(super) struct Output {
     /// What comes before the buffer.
     pieces: VecDeque<Bytes>,
     pieces_len: usize,
-    buffer: BytesMut,
+    buffer: Option<BytesMut>,
     /// Whether the transport holds something that it was not told to flush.
     unflushed: bool,
 }
@@ -30,7 +30,7 @@ pub(super) struct Output {
 impl Output {
     /// How many bytes have not been written.
     pub(super) fn len(&self) -> usize {
-        self.pieces_len + self.buffer.len()
+        self.pieces_len + self.buffer.as_ref().map_or(0, BytesMut::len)
     }
 
     /// Whether everything has left us.
@@ -40,16 +40,13 @@ impl Output {
 
     /// To append frames to.
     pub(super) fn buffer(&mut self) -> &mut BytesMut {
-        if self.buffer.capacity() == 0 {
-            self.buffer = room::take();
-        }
-        &mut self.buffer
+        self.buffer.get_or_insert_with(room::take)
     }
 
     /// Adds a payload behind its header, or a whole frame, without copying it.
     pub(super) fn push(&mut self, piece: Bytes) {
-        if !self.buffer.is_empty() {
-            let before = self.buffer.split().freeze();
+        if let Some(buffer) = self.buffer.as_mut().filter(|buffer| !buffer.is_empty()) {
+            let before = buffer.split().freeze();
             self.pieces_len += before.len();
             self.pieces.push_back(before);
         }
@@ -77,8 +74,8 @@ impl Output {
             (*progress, self.unflushed) = (true, true);
             self.advance(written);
         }
-        if self.buffer.capacity() != 0 {
-            room::give(core::mem::take(&mut self.buffer));
+        if let Some(buffer) = self.buffer.take() {
+            room::give(buffer);
         }
         if self.unflushed {
             ready!(io.poll_flush(cx))?;
@@ -88,12 +85,13 @@ impl Output {
     }
 
     fn poll_write_once(&self, io: Pin<&mut impl AsyncWrite>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let last = self.buffer.as_deref().unwrap_or_default();
         match self.pieces.front() {
-            None => io.poll_write(cx, &self.buffer),
+            None => io.poll_write(cx, last),
             Some(first) if !io.is_write_vectored() => io.poll_write(cx, first),
             Some(_) => {
                 let mut slices = [IoSlice::new(&[]); PIECES];
-                let pieces = self.pieces.iter().map(|piece| &piece[..]).chain([&self.buffer[..]]);
+                let pieces = self.pieces.iter().map(|piece| &piece[..]).chain([last]);
                 slices.iter_mut().zip(pieces).for_each(|(slice, piece)| *slice = IoSlice::new(piece));
                 let count = (self.pieces.len() + 1).min(PIECES);
                 io.poll_write_vectored(cx, slices.get(..count).unwrap_or_default())
@@ -112,6 +110,8 @@ impl Output {
             }
             self.pieces.pop_front();
         }
-        self.buffer.advance(written);
+        if let Some(buffer) = &mut self.buffer {
+            buffer.advance(written);
+        }
     }
 }

@@ -6,7 +6,7 @@ use core::cell::RefCell;
 
 use bytes::BytesMut;
 
-use crate::codec::decoder::{MAX_IDLE_BUFFER, free_idle};
+use crate::codec::decoder::MAX_IDLE_BUFFER;
 
 /// The length of a buffer, in bytes.
 pub(super) const LEN: usize = MAX_IDLE_BUFFER;
@@ -30,7 +30,7 @@ pub(super) fn take() -> BytesMut {
 /// Gives a buffer back, whose content is not needed any more. One that has grown is freed.
 pub(super) fn give(mut buffer: BytesMut) {
     buffer.clear();
-    if free_idle(&mut buffer, LEN, 0) || buffer.capacity() == 0 {
+    if buffer.try_reclaim(LEN + 1) {
         return;
     }
     // While the thread ends, there is nothing that keeps it.
