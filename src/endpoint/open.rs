@@ -57,7 +57,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     ///
     /// # Errors
     /// [`OpenError`].
-    pub async fn read(mut io: S, options: Options) -> Result<Opening<S>, OpenError> {
+    pub async fn read(io: S, options: Options) -> Result<Opening<S>, OpenError> {
+        // A connection keeps the room of the futures that open it, for as long as it lives.
+        Box::pin(Opening::read_unboxed(io, options)).await
+    }
+
+    async fn read_unboxed(mut io: S, options: Options) -> Result<Opening<S>, OpenError> {
         let mut received = BytesMut::new();
         let head = within(options.open_within, read_head(&mut io, &mut received)).await?;
         let head = head.and_then(|len| RequestHead::parse(received.get(..len).unwrap_or_default()).map(|_| len));
@@ -105,7 +110,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     ///
     /// # Errors
     /// [`OpenError`].
-    pub async fn accept(mut self) -> Result<WebSocket<S>, OpenError> {
+    pub async fn accept(self) -> Result<WebSocket<S>, OpenError> {
+        Box::pin(self.accept_unboxed()).await
+    }
+
+    async fn accept_unboxed(mut self) -> Result<WebSocket<S>, OpenError> {
         let request = match self.request() {
             Ok(request) => request,
             Err(refusal) => return Err(self.refuse(refusal).await),
@@ -137,6 +146,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
 
     /// Refuses the request, with the remedy as text for whoever made it, and closes the transport. Returns the error that says so.
     pub async fn refuse(self, refusal: Refusal) -> OpenError {
+        Box::pin(self.refuse_unboxed(refusal)).await
+    }
+
+    async fn refuse_unboxed(self, refusal: Refusal) -> OpenError {
         let fields = borrowed(&self.fields);
         match written(|out| refusal.write(out, &fields, refusal.remedy())) {
             Ok(response) => match self.respond(&response).await {
@@ -177,7 +190,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S, Unmasked> {
     /// # Errors
     /// [`OpenError`]. A request that breaks the rules was answered with its status.
     pub async fn accept(io: S, options: Options) -> Result<WebSocket<S>, OpenError> {
-        Opening::read(io, options).await?.accept().await
+        let open = async move { Opening::read_unboxed(io, options).await?.accept_unboxed().await };
+        Box::pin(open).await
     }
 }
 
@@ -212,6 +226,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: KeySource> WebSocket<S, K> {
     /// # Errors
     /// [`OpenError`].
     pub async fn connect_with(
+        io: S,
+        client: &Client<'_>,
+        options: Options,
+        keys: K,
+        on_answer: impl FnOnce(&Accepted<'_, HeadFields<'_>>),
+    ) -> Result<WebSocket<S, K>, OpenError> {
+        Box::pin(WebSocket::connect_unboxed(io, client, options, keys, on_answer)).await
+    }
+
+    async fn connect_unboxed(
         mut io: S,
         client: &Client<'_>,
         options: Options,
