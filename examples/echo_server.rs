@@ -21,7 +21,6 @@ use tokio::time::{sleep, timeout};
 use tracing::info;
 use wsframe::deflate::{Compressor, Direction, Policy, WindowBits};
 use wsframe::endpoint::{Data, Ended, Error, OpenError, Opening, Options, WebSocket};
-use wsframe::handshake::Refusal;
 use wsframe::{CloseCode, Reconnect, Violation};
 
 const HELP: &str = "\
@@ -180,12 +179,11 @@ async fn serve(socket: TcpStream, options: Options, stopping: watch::Receiver<bo
     let opening = Opening::read(socket, options).await?;
     let head = opening.head();
     let target = head.target().to_owned();
-    if !head.is_upgrade() {
-        let page = if head.method() == "GET" { page(&target) } else { None };
-        return match page {
-            Some(page) => opening.respond(&page).await.map(|()| Served::Page(target)),
-            None => Err(opening.refuse(Refusal::of_status(404)).await),
-        };
+    if head.method() == "GET"
+        && !head.is_upgrade()
+        && let Some(page) = page(&target)
+    {
+        return opening.respond(&page).await.map(|()| Served::Page(target));
     }
     let socket = opening.accept().await?;
     let (ended, messages) = echo(socket, target == "/page", stopping).await;

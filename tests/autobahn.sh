@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs Autobahn's cases, as the package `kosoku` has them, against examples/echo_server.rs (`server`) or by dev/examples/client.rs
+# Runs Autobahn's cases, as the package `kosoku` has them, against examples/echo_server.rs (`server`) or by dev/examples/echo_client.rs
 # (`client`): groups 1 to 7, 9, 10, 12 and 13. Prints the counts, and fails if a case is neither OK nor INFORMATIONAL, or if one
 # is missing. The reports are left in target/autobahn.
 #
@@ -44,7 +44,7 @@ serve() {
         kill -0 $!
         sleep 0.1
     done
-    target/release/examples/client cases "$address" "$2"
+    target/release/examples/echo_client cases "$address" "$2"
     wait $! || cat "$out/server.log"
 }
 
@@ -62,7 +62,7 @@ server)
     kosoku -m fuzzingclient "$url" "${includes[@]}" -o "$reports" || echo "kosoku: exit code $?"
     ;;
 client)
-    cargo build --release -p wsframe-dev --example client
+    cargo build --release -p wsframe-dev --example echo_client
     compressed 12.{1..5} 13.1 13.3 13.4
     serve "$reports/takeover" 15,15,true,true
     # These ask the client to keep no context, which it has to offer.

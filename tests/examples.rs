@@ -7,17 +7,19 @@ mod embedded;
 
 use core::time::Duration;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::thread;
+use std::time::Instant;
 
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, WebSocket, WebSocketConfig};
 use tungstenite::{Bytes, Message};
+use wsframe::{Assembler, Config, Role, Violation};
 
-const SERVERS: [&str; 4] = ["framed", "echo_std", "event_loop", "owned_buffers"];
+const SERVERS: [&str; 5] = ["framed", "echo_std", "event_loop", "owned_buffers", "echo_server"];
 
 /// Where the programs are, built now if need be: with the features of the README's test command, so that nothing else is built
 /// anew.
@@ -42,8 +44,14 @@ struct Server {
 
 impl Server {
     fn start(name: &'static str) -> Server {
+        Server::start_with(name, &[])
+    }
+
+    fn start_with(name: &'static str, options: &[&str]) -> Server {
         let mut process = Command::new(EXAMPLES.join(name))
             .arg("127.0.0.1:0")
+            .args(options)
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -158,7 +166,7 @@ fn many_connections_are_served_at_a_time() {
             client.send(Message::text("still there?")).unwrap();
             assert_eq!(client.read().unwrap(), Message::text("still there?"));
         }
-        if cfg!(target_os = "linux") && ["framed", "event_loop"].contains(&server.name) {
+        if cfg!(target_os = "linux") && ["framed", "event_loop", "echo_server"].contains(&server.name) {
             let status = std::fs::read_to_string(format!("/proc/{}/status", server.process.id())).unwrap();
             assert!(status.contains("Threads:\t1\n"), "{status}");
         }
@@ -336,6 +344,257 @@ fn a_client_that_reads_late_gets_everything() {
         // A Pong that is due when the Close comes is dropped; without room, that may be the last one of all.
         assert!(last_pong.is_some(), "{name}");
     }
+}
+
+/// The response to a request for a page: its head and its body.
+fn get(server: &Server, target: &str) -> (String, String) {
+    let mut stream = server.connect();
+    write!(stream, "GET {target} HTTP/1.1\r\nHost: {}\r\nAccept: */*\r\n\r\n", server.address).unwrap();
+    let response = String::from_utf8(read_to_end(&mut stream)).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{head}");
+    (head.to_owned(), body.to_owned())
+}
+
+#[test]
+fn the_echo_server_has_a_page_and_the_tables_of_the_crate() {
+    let server = Server::start("echo_server");
+    let (head, page) = get(&server, "/");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/html"), "{head}");
+    // It fetches nothing from elsewhere, and has no text of the tables.
+    assert!(!page.contains("http:") && !page.contains("https:") && !page.contains("//cdn"));
+    for code in wsframe::CloseCode::NAMED {
+        assert!(!page.contains(code.meaning()));
+    }
+    let (head, tables) = get(&server, "/tables.json");
+    assert!(head.contains("Content-Type: application/json"));
+    let tables: serde_json::Value = serde_json::from_str(&tables).unwrap();
+    let code = tables["codes"].as_array().unwrap().iter().find(|code| code["code"] == 1009).unwrap();
+    assert_eq!(code["meaning"], wsframe::CloseCode::MESSAGE_TOO_BIG.meaning());
+    assert_eq!(tables["violations"].as_array().unwrap().len(), Violation::ALL.len());
+    // Anything else is for WebSockets.
+    let (head, _) = get(&server, "/nothing");
+    assert!(head.starts_with("HTTP/1.1 426 "), "{head}");
+}
+
+#[test]
+fn the_echo_server_takes_the_commands_of_its_page() {
+    let server = Server::start("echo_server");
+    let page = || {
+        let url = format!("ws://{}/page", server.address);
+        tungstenite::client::client(url, server.connect()).unwrap().0
+    };
+    // (This client refuses 1014, which was registered later.)
+    for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 3000, 4999] {
+        let mut client = page();
+        client.send(Message::text("an echo")).unwrap();
+        assert_eq!(client.read().unwrap(), Message::text("an echo"));
+        client.send(Message::text(format!("/close {code} as you wish"))).unwrap();
+        let frame = CloseFrame { code: CloseCode::from(code), reason: "as you wish".into() };
+        assert_eq!(client.read().unwrap(), Message::Close(Some(frame)));
+        assert!(matches!(client.read(), Err(tungstenite::Error::ConnectionClosed)));
+    }
+    for (command, answer) in [
+        ("/close 1006", "1006 cannot be sent in a Close"),
+        ("/close x", "x cannot be sent in a Close"),
+        ("/violate Nothing", "no rule is called Nothing"),
+        ("/dance", "no command is called /dance"),
+    ] {
+        let mut client = page();
+        client.send(Message::text(command)).unwrap();
+        assert_eq!(client.read().unwrap(), Message::text(answer));
+    }
+    for violation in Violation::ALL {
+        let mut client = page();
+        client.send(Message::text(format!("/violate {}", violation.name()))).unwrap();
+        // A client of this crate sees that rule broken, if a server can break it, and it has such a limit.
+        let config = Config::SERVER.with_max_fragments(1).with_max_message_len(99).with_max_frame_len(99);
+        let expected = match violation {
+            // A server may send frames that are not masked, and one that is longer than the message may be is found first.
+            Violation::MaskMissing => None,
+            Violation::MessageTooLong => Some(Violation::TooManyFragments),
+            // Compression was not agreed.
+            Violation::InflatedTooLong | Violation::DeflateCorrupt => Some(Violation::ReservedBits),
+            violation => Some(*violation),
+        };
+        let mut assembler = Assembler::with_config(Role::Client, config);
+        client.get_mut().set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        let mut received = Vec::new();
+        _ = client.get_mut().read_to_end(&mut received);
+        let mut rest = &mut received[..];
+        let found = loop {
+            match assembler.decode(&mut rest) {
+                Ok(Some(_)) => {}
+                Ok(None) => break None,
+                Err(error) => break Some(error.violation()),
+            }
+        };
+        assert_eq!(found, expected, "{violation:?}");
+    }
+    // Elsewhere, commands are messages.
+    let mut client = server.client();
+    client.send(Message::text("/close 1001")).unwrap();
+    assert_eq!(client.read().unwrap(), Message::text("/close 1001"));
+}
+
+#[test]
+fn the_echo_server_closes_all_connections_when_it_is_stopped() {
+    for (signal, options) in [("-INT", &[][..]), ("-TERM", &["--workers", "3", "--deflate"])] {
+        let mut server = Server::start_with("echo_server", options);
+        let mut clients: Vec<_> = (0..50).map(|_| server.client()).collect();
+        // One that answers nothing does not hold it up.
+        let mut silent = server.raw();
+        let begun = Instant::now();
+        let stopping = {
+            let id = server.process.id().to_string();
+            thread::spawn(move || Command::new("kill").args([signal, &id]).status().unwrap())
+        };
+        for client in &mut clients {
+            let frame = CloseFrame { code: CloseCode::Away, reason: "".into() };
+            assert_eq!(client.read().unwrap(), Message::Close(Some(frame)));
+            assert!(matches!(client.read(), Err(tungstenite::Error::ConnectionClosed)));
+        }
+        assert!(stopping.join().unwrap().success());
+        assert_eq!(read_exactly(&mut silent, 4), b"\x88\x02\x03\xe9");
+        assert_eq!(server.process.wait().unwrap().code(), Some(0));
+        assert!(begun.elapsed() < Duration::from_secs(9));
+    }
+}
+
+#[test]
+fn the_echo_server_keeps_its_limits() {
+    let server = Server::start_with("echo_server", &["--connections", "2", "--message", "10"]);
+    let mut clients = [server.client(), server.client()];
+    // The third waits for a place.
+    let mut third = server.connect();
+    third.write_all(REQUEST.as_bytes()).unwrap();
+    third.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    assert!(third.read(&mut [0; 1]).is_err());
+    clients[0].send(Message::text("longer than ten")).unwrap();
+    let Message::Close(Some(close)) = clients[0].read().unwrap() else { panic!() };
+    assert_eq!(close.code, CloseCode::Size);
+    assert!(clients[0].read().is_err());
+    third.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    assert_eq!(read_exactly(&mut third, ANSWER.len()), ANSWER.as_bytes());
+    for (arguments, error) in [
+        (&["--workers", "0"][..], "--workers takes a number above 0, not 0"),
+        (&["--connections", "many"], "--connections takes a number above 0, not many"),
+        (&["--dance"], "--dance"),
+        (&["a", "b"], "\"b\""),
+    ] {
+        let output = Command::new(EXAMPLES.join("echo_server")).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains(error) && text.lines().count() == 1, "{text}");
+    }
+}
+
+#[test]
+fn the_chat_brings_what_one_says_to_all_others_and_drops_who_is_too_slow() {
+    let server = Server::start("chat");
+    let mut members: Vec<_> = (0..3).map(|_| server.client()).collect();
+    // Each is in the room once it has been heard.
+    let mut heard = 0;
+    for (i, member) in members.iter_mut().enumerate() {
+        member.send(Message::text(format!("hello from {i}"))).unwrap();
+        heard += 1;
+    }
+    assert_eq!(heard, 3);
+    thread::sleep(Duration::from_millis(200));
+    members[1].send(Message::text("to all")).unwrap();
+    for i in [0, 2] {
+        loop {
+            let Message::Text(text) = members[i].read().unwrap() else { panic!() };
+            assert!(!text.starts_with(&format!("{i}: ")), "{text}");
+            if text == "1: to all" {
+                break;
+            }
+        }
+    }
+    members[0].send(Message::binary(vec![1])).unwrap();
+    loop {
+        match members[0].read().unwrap() {
+            Message::Close(close) => {
+                assert_eq!(close.unwrap().code, CloseCode::Unsupported);
+                break;
+            }
+            other => assert!(other.is_text()),
+        }
+    }
+    // One that does not read is dropped, and the others get everything meanwhile.
+    let mut slow = server.raw();
+    let text = "x".repeat(60_000);
+    thread::scope(|scope| {
+        let (first, others) = members.split_at_mut(2);
+        let speaker = &mut first[1];
+        let reads = scope.spawn(|| {
+            for _ in 0..400 {
+                while others[0].read().unwrap() != Message::text(format!("1: {text}")) {}
+            }
+        });
+        for _ in 0..400 {
+            speaker.send(Message::text(&text)).unwrap();
+            thread::sleep(Duration::from_millis(2));
+        }
+        reads.join().unwrap();
+    });
+    let received = read_to_end(&mut slow);
+    assert!(received.len() < 400 * 60_000);
+    assert!(received.ends_with(b"\x88\x02\x03\xf5"), "{:x?}", &received[received.len().saturating_sub(8)..]);
+}
+
+#[test]
+fn the_client_connects_again_as_the_close_code_advises() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = Command::new(EXAMPLES.join("client"))
+        .args([&listener.local_addr().unwrap().to_string(), "/room"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let accept = || {
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        tungstenite::accept(stream).unwrap()
+    };
+    let close = |mut socket: WebSocket<TcpStream>, code| {
+        socket.close(Some(CloseFrame { code, reason: "so".into() })).unwrap();
+        while socket.read().is_ok() {}
+    };
+    let mut socket = accept();
+    writeln!(client.stdin.as_mut().unwrap(), "typed").unwrap();
+    assert_eq!(socket.read().unwrap(), Message::text("typed"));
+    socket.send(Message::text("received")).unwrap();
+    close(socket, CloseCode::Restart);
+    // A refusal with 503, and a connection that is lost.
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n").unwrap();
+    drop(stream);
+    drop(accept());
+    // 1008 says that the same would happen again.
+    close(accept(), CloseCode::Policy);
+    let output = client.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "received\n");
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(log.matches("connecting again in ").count(), 3, "{log}");
+    for part in ["1012 Service Restart, \"so\", closed by the peer", "status 503", "1006 Abnormal Closure", "1008"] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
+    // The end of its input is the end of the connection.
+    let mut client = Command::new(EXAMPLES.join("client"))
+        .arg(listener.local_addr().unwrap().to_string())
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut socket = accept();
+    drop(client.stdin.take());
+    assert!(matches!(socket.read().unwrap(), Message::Close(Some(close)) if close.code == CloseCode::Normal));
+    while socket.read().is_ok() {}
+    drop(socket);
+    assert_eq!(client.wait().unwrap().code(), Some(0));
 }
 
 mod device {

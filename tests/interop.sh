@@ -14,6 +14,6 @@ if [ ! -e "$out/node_modules/ws" ]; then
     npm install --silent --no-audit --no-fund --prefix "$out" ws@8.23.0
 fi
 cargo build --release --example framed --features tokio-util,handshake,zlib-rs
-cargo build --release -p wsframe-dev --example client
+cargo build --release -p wsframe-dev --example echo_client
 PYTHONPATH=$out/python NODE_PATH=$out/node_modules python3 tests/interop/interop.py \
-    target/release/examples/framed target/release/examples/client tests/interop/interop.js
+    target/release/examples/framed target/release/examples/echo_client tests/interop/interop.js

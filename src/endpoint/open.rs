@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::WebSocket;
 use super::options::Options;
 #[cfg(feature = "zlib-rs")]
-use crate::deflate::AnswerError;
+use crate::deflate::{Agreement, AnswerError};
 use crate::handshake::{
     Accepted, Client, Failure, HeadFields, HeadFinder, NotOffered, Refusal, Request, RequestHead, Response,
     ResponseFinder, ResponseHead, WriteError,
@@ -115,10 +115,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     }
 
     async fn accept_unboxed(mut self) -> Result<WebSocket<S>, OpenError> {
-        let request = match self.request() {
-            Ok(request) => request,
-            Err(refusal) => return Err(self.refuse(refusal).await),
+        let answer = match self.request() {
+            Ok(request) => self.answer(&request)?,
+            Err(refusal) => return Err(self.refuse_unboxed(refusal).await),
         };
+        within(self.options.open_within, write(&mut self.io, &answer.head)).await?;
+        self.received.advance(self.head_len);
+        let mut socket = WebSocket::server(self.io, self.options).with_received(self.received);
+        socket.protocol = self.protocol;
+        #[cfg(feature = "zlib-rs")]
+        if let Some(agreed) = answer.agreed {
+            socket = socket.with_deflate(agreed);
+        }
+        Ok(socket)
+    }
+
+    /// The answer that accepts the request.
+    fn answer(&self, request: &Request<HeadFields<'_>>) -> Result<Answer, WriteError> {
         let mut answer = request.answer();
         if let Some(protocol) = &self.protocol {
             answer = answer.with_protocol(protocol).map_err(|_| WriteError::Offer)?;
@@ -130,18 +143,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
             answer = answer.with_extensions(value).map_err(|_| WriteError::Offer)?;
         }
         let fields = borrowed(&self.fields);
-        let head = written(|out| answer.write(out, &fields))?;
-        drop(answer);
-        drop(request);
-        within(self.options.open_within, write(&mut self.io, &head)).await?;
-        self.received.advance(self.head_len);
-        let mut socket = WebSocket::server(self.io, self.options).with_received(self.received);
-        socket.protocol = self.protocol;
-        #[cfg(feature = "zlib-rs")]
-        if let Some((agreed, _)) = agreed {
-            socket = socket.with_deflate(agreed);
-        }
-        Ok(socket)
+        Ok(Answer {
+            head: written(|out| answer.write(out, &fields))?,
+            #[cfg(feature = "zlib-rs")]
+            agreed: agreed.map(|(agreed, _)| agreed),
+        })
     }
 
     /// Refuses the request, with the remedy as text for whoever made it, and closes the transport. Returns the error that says so.
@@ -175,6 +181,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
         _ = timeout(self.options.timing.linger(), copy(&mut self.io, &mut sink())).await;
         Ok(())
     }
+}
+
+/// A head that accepts, and what it agrees to.
+struct Answer {
+    head: Vec<u8>,
+    #[cfg(feature = "zlib-rs")]
+    agreed: Option<Agreement>,
 }
 
 impl<S> fmt::Debug for Opening<S> {

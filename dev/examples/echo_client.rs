@@ -1,10 +1,10 @@
 //! A client that echoes what it receives, for the servers of tests.
 //!
-//! `client ADDRESS TARGET COMPRESSION` connects, echoes until the connection ends, and prints the number of messages and how they
+//! `echo_client ADDRESS TARGET COMPRESSION` connects, echoes until the connection ends, and prints the number of messages and how they
 //! were agreed to be compressed. TARGET is a path with its query. COMPRESSION is `none` or the four parts of a policy: the window
 //! bits of the server and of the client, and whether each may take its context over, as in `15,12,true,false`.
 //!
-//! `client cases ADDRESS COMPRESSION` goes through all cases of a fuzzing server of Autobahn, and asks it for its reports.
+//! `echo_client cases ADDRESS COMPRESSION` goes through all cases of a fuzzing server of Autobahn, and asks it for its reports.
 
 use std::env;
 use std::error::Error;
