@@ -21,8 +21,7 @@ async fn main() -> Result<()> {
     let certificate = certified.cert.der().clone();
     let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der())?;
 
-    let server =
-        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.clone()], key)?;
+    let server = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.clone()], key)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let serving = tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(server))));

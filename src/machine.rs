@@ -569,9 +569,9 @@ impl Machine {
     ) -> Result<(usize, Next<'_>), DecodeError> {
         let held = usize::from(self.filled);
         let len = self.next_len(input);
-        self.hold(input.get(..len).unwrap_or_default(), MAX_CONTROL);
-        if let Some(piece) = self.held.get_mut(held..held + len) {
-            xor::in_place(piece, self.key);
+        if let (Some(piece), Some(room)) = (input.get(..len), self.held.get_mut(held..held + len)) {
+            xor::copy(piece, room, self.key);
+            self.filled += len as u8;
         }
         self.advance(len);
         if kind == ControlKind::Close {

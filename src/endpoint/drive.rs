@@ -33,6 +33,9 @@ use crate::role::Role;
 /// is seen before the deadline is.
 const TICK: Duration = Duration::from_millis(1);
 
+/// How long a peer that sends Pings may read nothing before it is read from all the same.
+const HOLD: Duration = Duration::from_secs(1);
+
 /// How many messages went through, and how many Pings and Pongs came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -87,14 +90,16 @@ pub(super) struct Drive<S, K> {
 
 impl<S> Drive<S, Unmasked> {
     pub(super) fn server(io: S, options: &Options) -> Drive<S, Unmasked> {
-        let connection = Connection::<MessageDecoder, _>::server_with_config(options.config(Role::Server), options.sending);
+        let connection =
+            Connection::<MessageDecoder, _>::server_with_config(options.config(Role::Server), options.sending);
         Drive::new(io, connection, options)
     }
 }
 
 impl<S, K: KeySource> Drive<S, K> {
     pub(super) fn client(io: S, keys: K, options: &Options) -> Drive<S, K> {
-        let connection = Connection::<MessageDecoder, _>::client_with_config(keys, options.config(Role::Client), options.sending);
+        let connection =
+            Connection::<MessageDecoder, _>::client_with_config(keys, options.config(Role::Client), options.sending);
         Drive::new(io, connection, options)
     }
 }
@@ -292,7 +297,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
     /// What came and was not delivered, up to a message; `None` when the connection is through and the transport can be dropped.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Data>> {
         loop {
-            while let Ok(Some(message)) = self.connection.decode() {
+            while !self.holds_back()
+                && let Ok(Some(message)) = self.connection.decode()
+            {
                 let data = match message {
                     Message::Text(text) => Data::Text(text),
                     Message::Binary(payload) => Data::Binary(payload),
@@ -310,6 +317,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
             }
             self.append_control();
             let is_written = self.poll_write(cx).is_ready();
+            if self.append_control() {
+                // There was no room for it, and now there is.
+                continue;
+            }
             match self.connection.transport() {
                 Transport::Open | Transport::Await => {}
                 Transport::Finish if is_written && !self.is_shut => {
@@ -322,7 +333,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
                     return Poll::Ready(None);
                 }
             }
-            match self.poll_read(cx) {
+            let read = if self.holds_back() { Poll::Pending } else { self.poll_read(cx) };
+            match read {
                 Poll::Ready(Ok(0)) => self.connection.end(),
                 Poll::Ready(Ok(_)) => self.connection.heard_at(self.now()),
                 Poll::Ready(Err(error)) => {
@@ -333,7 +345,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
                 Poll::Pending if self.is_mute => self.connection.end(),
                 Poll::Pending => {
                     let deadline = self.connection.deadline().map(|deadline| self.begun + deadline);
-                    ready!(self.poll_timer(cx, deadline.into_iter().chain(self.stuck_deadline()).min()));
+                    let resumes = self.stuck.filter(|_| self.holds_back()).map(|since| since + HOLD);
+                    ready!(self.poll_timer(cx, deadline.into_iter().chain(self.stuck_deadline()).chain(resumes).min()));
                     self.connection.at(self.now());
                     if self.is_stalled() {
                         self.connection.stall();
@@ -343,11 +356,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
         }
     }
 
-    /// What the connection owes, behind the frames before it, while there is room: if there is none, the latest Pong waits.
-    fn append_control(&mut self) {
-        if self.connection.has_control() && self.output.len() < self.max_buffered.max(1) && !self.is_mute {
+    /// Appends what the connection owes, while there is room; returns whether it did.
+    fn append_control(&mut self) -> bool {
+        let appends = self.connection.has_control() && self.has_room() && !self.is_mute;
+        if appends {
             self.connection.append_control(self.output.buffer());
         }
+        appends
+    }
+
+    fn has_room(&self) -> bool {
+        self.output.len() < self.max_buffered.max(1)
+    }
+
+    /// Whether nothing more is taken from the peer now, because there is no room for what the connection owes: a peer that reads
+    /// gets an answer to each Ping. One that does not is not waited for, and gets the latest (RFC 6455 §5.5.3).
+    fn holds_back(&self) -> bool {
+        self.connection.has_control()
+            && !self.has_room()
+            && !self.is_mute
+            && self.stuck.is_none_or(|since| since.elapsed() < HOLD)
     }
 
     /// Reads into a buffer of the thread, which goes back to it if nothing came.

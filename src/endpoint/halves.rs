@@ -12,10 +12,10 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::NORMAL;
 use super::drive::{Counts, Drive};
 use super::error::{Ended, Error};
 use super::message::Data;
-use super::NORMAL;
 use crate::close_code::CloseCode;
 use crate::close_frame::CloseFrame;
 use crate::codec::encoder::PreparedFrame;

@@ -568,7 +568,8 @@ async fn a_failed_write_ends_the_connection_but_what_came_before_is_read() {
     for says_why in [true, false] {
         let (io, peer) = duplex(1 << 20);
         let broken = Arc::new(AtomicUsize::new(0));
-        let (mut socket, mut peer) = (WebSocket::server(Broken(io, Arc::clone(&broken)), Options::new()), Peer::new(peer));
+        let (mut socket, mut peer) =
+            (WebSocket::server(Broken(io, Arc::clone(&broken)), Options::new()), Peer::new(peer));
         peer.send("before").await;
         if says_why {
             peer.send(close(1001)).await;
@@ -839,7 +840,8 @@ async fn futures_that_are_dropped_tear_and_lose_nothing() {
 }
 
 /// The opening handshake of RFC 6455 §1.3.
-const REQUEST: &[u8] = b"GET /chat?room=1 HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+const REQUEST: &[u8] =
+    b"GET /chat?room=1 HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: http://example.com\r\n\
     Sec-WebSocket-Protocol: chat, superchat\r\n\r\n";
 
@@ -940,12 +942,9 @@ async fn a_client_and_a_server_talk_compressed_if_both_want() {
     use wsframe::deflate::Policy;
     let (plain, deflated) = (Options::new(), Options::new().with_deflate(Policy::BALANCED));
     let client = Client::random("example.com", "/").unwrap();
-    for (options, expected) in [
-        ([plain, plain], false),
-        ([deflated, plain], false),
-        ([plain, deflated], false),
-        ([deflated, deflated], true),
-    ] {
+    for (options, expected) in
+        [([plain, plain], false), ([deflated, plain], false), ([plain, deflated], false), ([deflated, deflated], true)]
+    {
         let (client, server) = both(&client, options).await;
         let (mut client, mut server) = (client.unwrap(), server.unwrap());
         assert_eq!((client.agreement().is_some(), server.agreement().is_some()), (expected, expected));

@@ -98,7 +98,8 @@ impl Server {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().ok_or("no output")?).read_line(&mut line)?;
-        let address = line.trim_end().strip_prefix("listening on ws://").ok_or(format!("{name} did not start"))?.parse()?;
+        let address =
+            line.trim_end().strip_prefix("listening on ws://").ok_or(format!("{name} did not start"))?.parse()?;
         let server = Server { process, address };
         for task in fs::read_dir(format!("/proc/{}/task", server.process.id()))? {
             pin(Pid::from_raw(task?.file_name().to_string_lossy().parse()?), 0)?;
@@ -178,7 +179,9 @@ fn measure(names: &[&str], connections: usize, quick: bool) -> Result<()> {
         println!("{title_}\n");
         println!("| server | {} |", CELLS.map(title).join(" | "));
         println!("|---|{}", "---|".repeat(CELLS.len()));
-        let of = |i: usize, name: &str| values.iter().find(|((j, n), _)| *j == i && *n == name).map(|(_, v)| median(v.clone()));
+        let of = |i: usize, name: &str| {
+            values.iter().find(|((j, n), _)| *j == i && *n == name).map(|(_, v)| median(v.clone()))
+        };
         for name in names {
             let cells = (0..CELLS.len()).map(|i| {
                 // The loop over mio is no server on tokio: it is shown beside the best of them.
@@ -220,7 +223,9 @@ fn count_calls(names: &[&str], connections: usize) -> Result<()> {
             let (mut reads, mut writes, mut others) = (0.0, 0.0, 0.0);
             for line in fs::read_to_string(&out)?.lines() {
                 let columns: Vec<_> = line.split_whitespace().collect();
-                let (Some(calls), Some(name)) = (columns.get(3).and_then(|calls| calls.parse::<f64>().ok()), columns.last()) else {
+                let (Some(calls), Some(name)) =
+                    (columns.get(3).and_then(|calls| calls.parse::<f64>().ok()), columns.last())
+                else {
                     continue;
                 };
                 match *name {

@@ -13,8 +13,15 @@ use wsframe::handshake::{HeadFinder, RequestHead};
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Every server that there is, but for the loop over mio, which is an example of wsframe.
-pub const NAMES: [&str; 7] =
-    ["wsframe endpoint", "wsframe Framed", "tokio-tungstenite", "fastwebsockets", "tokio-websockets", "sockudo-ws", "axum"];
+pub const NAMES: [&str; 7] = [
+    "wsframe endpoint",
+    "wsframe Framed",
+    "tokio-tungstenite",
+    "fastwebsockets",
+    "tokio-websockets",
+    "sockudo-ws",
+    "axum",
+];
 
 /// Serves for ever, on one thread.
 pub fn serve(name: &str) -> Result<()> {
@@ -23,7 +30,9 @@ pub fn serve(name: &str) -> Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("listening on ws://{}", listener.local_addr()?);
         if name == "axum" {
-            let echo = |upgrade: WebSocketUpgrade| async { upgrade.on_upgrade(|socket| async { _ = echo(socket, is_close).await }) };
+            let echo = |upgrade: WebSocketUpgrade| async {
+                upgrade.on_upgrade(|socket| async { _ = echo(socket, is_close).await })
+            };
             return Ok(axum::serve(listener, axum::Router::new().route("/", any(echo))).await?);
         }
         loop {

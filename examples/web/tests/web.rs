@@ -137,7 +137,10 @@ async fn text(response: Response<hyper::body::Incoming>) -> String {
 async fn what_breaks_the_rules_is_refused_over_both() {
     let server = Server::start();
     let response = server.http2().await.send_request(extended_connect(&server.address, "12")).await.unwrap();
-    assert_eq!((response.status().as_u16(), &response.headers()["sec-websocket-version"]), (426, &"13".parse().unwrap()));
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["sec-websocket-version"]),
+        (426, &"13".parse().unwrap())
+    );
     assert!(!text(response).await.is_empty());
     let io = TokioIo::new(server.connect().await);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
