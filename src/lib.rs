@@ -7,7 +7,7 @@ extern crate alloc;
 extern crate std;
 
 /// The examples of the README are tests too.
-#[cfg(all(doctest, feature = "tokio-util", feature = "getrandom"))]
+#[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 

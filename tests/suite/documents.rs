@@ -85,3 +85,27 @@ fn the_default_limits_are_those_that_are_documented() {
     assert_eq!(Config::preset(Role::Server), all(16 * MIB, 1_048_576));
     assert_eq!(Config::preset(Role::Client), all(64 * MIB, 1_048_576));
 }
+
+/// Every name of this crate that a table for those who come from another crate gives stands in the code below it, which compiles.
+#[test]
+fn the_tables_for_newcomers_have_code_that_compiles() {
+    let page = read("src/endpoint/endpoint.md");
+    let mut names = 0;
+    for section in page.split("# Coming from ").skip(1) {
+        let (table, code) = section.split_once("```no_run\n").unwrap();
+        let code = code.split("```").next().unwrap();
+        for row in table.lines().filter(|line| line.starts_with("| ")).skip(1) {
+            let ours = row.rsplit('|').nth(1).unwrap();
+            // Every second part stands in code.
+            for span in ours.split('`').skip(1).step_by(2).filter(|span| !span.ends_with(".rs")) {
+                for name in span.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|name| !name.is_empty()) {
+                    names += 1;
+                    let is_name =
+                        |text: &str| text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name);
+                    assert!(is_name(code), "{name} of {row:?} is not in the code");
+                }
+            }
+        }
+    }
+    assert!(names > 60, "only {names} names were found");
+}
