@@ -27,7 +27,7 @@ export RUSTFLAGS=-Dwarnings
 unset RUSTUP_TOOLCHAIN
 rustc --version
 
-tests="--locked -p wsframe --features tokio-util,getrandom,handshake,zlib-rs --lib --test suite"
+tests="--locked -p wsframe --features tokio-util,tokio,zlib-rs --lib --test suite"
 
 for machine in $machines; do
     printf '\n-- %s\n' "$machine"

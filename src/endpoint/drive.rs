@@ -246,15 +246,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
         let shared = self.tasks.wait(Half::Sender, cx.waker());
         let cx = &mut Context::from_waker(shared.as_ref().unwrap_or(cx.waker()));
         loop {
+            if matches!(self.connection.transport(), Transport::Drop) {
+                return Poll::Ready(Err(Error::Closed));
+            }
             if self.poll_write(cx).is_ready() || self.output.len() < enough {
                 return Poll::Ready(match self.is_mute {
                     true => Err(self.lost()),
                     false if enough == 0 => Ok(()),
                     false => self.check_open(),
                 });
-            }
-            if self.is_over() {
-                return Poll::Ready(Err(Error::Closed));
             }
             // Receiving has times of its own, which count only where it is tried.
             ready!(self.poll_timer(cx, self.stuck_deadline()));
@@ -440,10 +440,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
         }
         self.armed = None;
         Poll::Ready(())
-    }
-
-    const fn is_over(&self) -> bool {
-        matches!(self.connection.transport(), Transport::Drop)
     }
 
     /// The connection is through. The other direction ends too, without waiting for it.

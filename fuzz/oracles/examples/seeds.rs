@@ -218,6 +218,32 @@ fn main() {
     ] {
         write("handshake", name, &[&[0, 0, 0][..], &[9; 16], bytes].concat());
     }
+    // Operations as `endpoint` lists them, of ten kinds.
+    let act = |place: u64, more: &[u8]| [&[1][..], &variant(place, 10), more].concat();
+    let (arrive, take) = (|len: u8| act(0, &[len]), |len: u16| act(1, &len.to_le_bytes()));
+    let (next, send, feed) =
+        (|| act(2, &[]), |len: u16| act(3, &len.to_le_bytes()), |len: u16| act(4, &len.to_le_bytes()));
+    for (name, operations) in [
+        ("echo", vec![arrive(90), next(), next(), feed(5), next(), take(50)]),
+        ("short-writes", vec![send(300), take(3), next(), take(9), arrive(9), next()]),
+        ("long-payload", vec![feed(20_000), feed(7), take(10_000), send(1), take(60_000), act(5, &[])]),
+        ("above-the-mark", vec![feed(300), feed(300), send(300), arrive(30), next(), take(900), send(9)]),
+        ("closed-by-us", vec![take(99), act(6, &[0xe8, 3]), arrive(30), next(), next()]),
+        ("closed-and-dropped", vec![take(99), act(7, &[0xe9, 3]), arrive(99), act(7, &[0xe9, 3])]),
+        ("reset", vec![arrive(9), next(), act(8, &[]), next(), send(3)]),
+        ("broken-pipe", vec![arrive(90), act(9, &[]), send(3), next(), next()]),
+    ] {
+        for (stream_name, stream) in [
+            (
+                "messages",
+                &b"\x81\x82\0\0\0\0hi\x89\x81\0\0\0\0p\x02\x81\0\0\0\0a\x80\x81\0\0\0\0b\x88\x82\0\0\0\0\x03\xe8"[..],
+            ),
+            ("violation", b"\x81\x82\0\0\0\0hi\x83"),
+        ] {
+            let input = [&[1, 0, 1][..], &operations.concat(), &[0], stream].concat();
+            write("endpoint", &format!("{name}-{stream_name}"), &input);
+        }
+    }
     // Operations as `connection` lists them.
     let act = |place: u64, more: &[u8]| [&[1][..], &variant(place, 8), more].concat();
     let receive = |len: u8| act(0, &[len]);

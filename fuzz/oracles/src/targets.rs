@@ -10,6 +10,7 @@ mod deflate;
 mod deflated;
 mod differential;
 mod earliest;
+mod endpoint;
 mod engine;
 mod handshake;
 mod header;
@@ -41,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "assembler", check: assembler::check },
     Target { name: "codec", check: codec::check },
     Target { name: "connection", check: connection::check },
+    Target { name: "endpoint", check: endpoint::check },
     Target { name: "handshake", check: handshake::check },
     Target { name: "inflate", check: inflate::check },
     Target { name: "deflated", check: deflated::check },

@@ -44,6 +44,8 @@ pub async fn run(scale: &Scale) -> Result<bool> {
     }
     sleep(Duration::from_secs(3)).await;
     let report = server.report().await?;
+    // The connection of the report goes, too.
+    sleep(Duration::from_millis(500)).await;
     let count = |name: &str| report.get(name).copied().unwrap_or(0);
     let open = count("opened") - count("ended");
     let left = server.descriptors()? as i64 - descriptors as i64;
