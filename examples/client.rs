@@ -73,7 +73,8 @@ async fn talk(address: &str, target: &str, lines: &mut mpsc::Receiver<String>) -
     loop {
         tokio::select! {
             line = lines.recv() => match line {
-                Some(line) => socket.send(line).await?,
+                // If the connection has ended, the end is what comes next.
+                Some(line) => _ = socket.send(line).await,
                 None => return Ok(socket.close(CloseCode::NORMAL, "").await?),
             },
             message = socket.next() => match message {

@@ -642,6 +642,11 @@ impl MessageDecoder {
         self.is_lent = true;
     }
 
+    /// Gives back the buffer that was lent, if nothing is left in it.
+    pub(crate) fn give_back_empty(&mut self) -> Option<BytesMut> {
+        if self.buffer.is_empty() { self.give_back() } else { None }
+    }
+
     /// Gives back the buffer that was lent, if all that was received is decoded and only a short beginning of a message has to be
     /// kept. A longer one keeps the buffer.
     pub(crate) fn give_back(&mut self) -> Option<BytesMut> {

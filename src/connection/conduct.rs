@@ -384,14 +384,45 @@ impl Conduct {
 
     /// It is `now`, and bytes were received that are not decoded yet. They came before whatever this moment ends.
     #[cfg(feature = "tokio")]
-    pub(super) fn heard_at(&mut self, now: Duration, position: u64) {
-        self.hears(u64::try_from(now.as_micros()).unwrap_or(u64::MAX).max(self.now));
-        self.at(now, position);
+    pub(super) fn heard_at(&mut self, now: Duration) {
+        self.now = in_micros(now).max(self.now);
+        self.hears(self.now);
+    }
+
+    /// What happened since the last call that knew the time happened `now`, which ends nothing.
+    #[cfg(feature = "tokio")]
+    pub(super) fn date(&mut self, now: Duration, position: u64) {
+        self.now = in_micros(now).max(self.now);
+        self.settle(self.now, position);
+    }
+
+    /// Whether something happened since the last call that knew the time.
+    #[cfg(feature = "tokio")]
+    pub(super) const fn is_undated(&self) -> bool {
+        self.starts
+    }
+
+    /// It is `now`, and the peer has read something that it had let wait: it is alive, and will read what is due.
+    #[cfg(feature = "tokio")]
+    pub(super) fn peer_reads(&mut self, now: Duration) {
+        self.heard_at(now);
+        if self.owes {
+            self.since = self.now;
+        }
+    }
+
+    /// It is `now`, and our Close is through just now, or still on its way.
+    #[cfg(feature = "tokio")]
+    pub(super) fn lingers_from(&mut self, now: Duration) {
+        if matches!(self.phase, Phase::Done | Phase::Failed) {
+            self.now = in_micros(now).max(self.now);
+            (self.since, self.starts) = (self.now, false);
+        }
     }
 
     /// It is `now`; `position` bytes were received.
     pub(super) fn at(&mut self, now: Duration, position: u64) {
-        let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+        let now = in_micros(now);
         if !self.is_timed {
             (self.now, self.quiet, self.is_timed) = (now, now, true);
         }
@@ -461,6 +492,10 @@ impl Conduct {
     pub(super) const fn latency(&self) -> Option<Duration> {
         if self.latency == u32::MAX { None } else { Some(Duration::from_micros(self.latency as u64)) }
     }
+}
+
+fn in_micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 const fn micros(millis: u32) -> u64 {

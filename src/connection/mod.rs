@@ -118,6 +118,12 @@ impl<'c> Outcome<'c> {
         self.reason
     }
 
+    /// Our Close was not written after all.
+    #[cfg(feature = "tokio")]
+    pub(crate) const fn unsent(self) -> Outcome<'c> {
+        Outcome { sent: None, clean: false, ..self }
+    }
+
     /// For a value that owns the reason.
     #[cfg(feature = "tokio")]
     pub(crate) const fn without_reason(self) -> Outcome<'static> {
@@ -324,14 +330,42 @@ impl<D: Receive, K: Masking> Connection<D, K> {
         Some(Outcome { cause, code, reason, sent, received, clean: has_close && sent.is_some(), unfinished })
     }
 
-    /// [`Connection::at`] for a caller that has received bytes, and is going to decode them: it dates what they bring exactly, and
-    /// does not take the peer for silent.
+    /// Bytes were received that are going to be decoded: what they bring is dated exactly, and the peer is not silent. It ends
+    /// nothing, because they may hold what this moment would miss: call [`Connection::at`] once they are decoded.
     #[cfg(feature = "tokio")]
     pub(crate) fn heard_at(&mut self, now: Duration) {
+        self.conduct.heard_at(now);
+    }
+
+    /// What happened since the last call that knew the time happened `now`.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn date(&mut self, now: Duration) {
         self.note_sent();
-        let before = self.conduct.phase;
-        self.conduct.heard_at(now, self.decoder.position());
-        self.note_end(before);
+        self.conduct.date(now, self.decoder.position());
+    }
+
+    /// Whether something has begun that is not dated.
+    #[cfg(feature = "tokio")]
+    pub(crate) const fn is_undated(&self) -> bool {
+        self.conduct.is_undated()
+    }
+
+    /// The transport takes bytes again after it had taken none: the peer reads.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn peer_reads(&mut self, now: Duration) {
+        self.conduct.peer_reads(now);
+    }
+
+    /// The transport has its time to end from now on, because our Close was written only now, or is still to be.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn lingers_from(&mut self, now: Duration) {
+        self.conduct.lingers_from(now);
+    }
+
+    /// Whether a Pong is due.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn owes_pong(&self) -> bool {
+        matches!(self.conduct.phase, Phase::Open) && self.conduct.pong().is_some()
     }
 
     /// The peer does not read: the caller found that nothing that was to be written could be.

@@ -22,7 +22,7 @@ use crate::close_frame::CloseFrame;
 use crate::codec::decoder::MessageDecoder;
 use crate::codec::encoder::PreparedFrame;
 use crate::codec::message::Message;
-use crate::connection::{Cause, Connection, Transport};
+use crate::connection::{Cause, Connection, Outcome, Transport};
 #[cfg(feature = "zlib-rs")]
 use crate::deflate::{Agreement, Compressor, Inflater, ZlibDeflate};
 use crate::keys::{KeySource, Masking, Unmasked};
@@ -33,7 +33,7 @@ use crate::role::Role;
 /// is seen before the deadline is.
 const TICK: Duration = Duration::from_millis(1);
 
-/// How long a peer that sends Pings may read nothing before it is read from all the same.
+/// How long nothing is taken from a peer that sends Pings and does not read, before it is read from all the same.
 const HOLD: Duration = Duration::from_secs(1);
 
 /// How many messages went through, and how many Pings and Pongs came.
@@ -80,6 +80,19 @@ pub(super) struct Drive<S, K> {
     failure: Option<io::Error>,
     /// Writing failed: what is still there to read is read.
     is_mute: bool,
+    /// Something that was to be written, our Close perhaps, never will be.
+    is_discarded: bool,
+    /// Reading has ended, and our Close is still to be written.
+    is_deaf: bool,
+    /// When bytes were received, until the connection is asked what that moment ends.
+    heard: Option<Duration>,
+    /// Since when nothing is taken from the peer, because there is no room for a Pong.
+    held: Option<Instant>,
+    /// When the time for writing was seen to be over, without the timer.
+    late: Option<Instant>,
+    /// Until when our Close must be written, once both ends have closed.
+    close_by: Option<Instant>,
+    close_within: Duration,
     /// Writing was shut down.
     is_shut: bool,
     /// Messages that still come are dropped.
@@ -126,6 +139,13 @@ impl<S, K: Masking> Drive<S, K> {
             deflate: None,
             failure: None,
             is_mute: false,
+            is_discarded: false,
+            is_deaf: false,
+            heard: None,
+            held: None,
+            late: None,
+            close_by: None,
+            close_within: options.timing.close_within(),
             is_shut: false,
             is_closing: false,
             is_reported: false,
@@ -178,7 +198,20 @@ impl<S, K: Masking> Drive<S, K> {
     }
 
     pub(super) fn ended(&self) -> Option<Ended> {
-        self.connection.outcome().map(Ended::from)
+        self.outcome().map(Ended::from)
+    }
+
+    /// How it ended; not before our Close is written.
+    fn outcome(&self) -> Option<Outcome<'_>> {
+        let outcome = self.connection.outcome()?;
+        if self.is_discarded {
+            return Some(outcome.unsent());
+        }
+        (self.output.is_flushed() || self.is_over()).then_some(outcome)
+    }
+
+    const fn is_over(&self) -> bool {
+        matches!(self.connection.transport(), Transport::Drop)
     }
 
     fn now(&self) -> Duration {
@@ -214,12 +247,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
 
     /// Appends a Close, unless one was sent or received.
     pub(super) fn begin_close(&mut self, close: CloseFrame<'_>) {
-        if !self.connection.encoder().is_closed() {
-            // It is refused only where one was sent or received.
-            _ = self.connection.append_close(self.output.buffer(), close);
-            // Its answer has a time of its own, which the receiver looks after.
-            self.tasks.wake_all();
+        if self.connection.encoder().is_closed() {
+            return;
         }
+        if let Err(error) = self.connection.append_close(self.output.buffer(), close) {
+            // There is no key to mask it with.
+            self.failure.get_or_insert(error.into());
+            self.connection.end();
+        }
+        self.date();
+        self.close_by = Instant::now().checked_add(self.close_within);
+        // Its answer has a time of its own, which the receiver looks after.
+        self.tasks.wake_all();
     }
 
     /// Ready when there is room for a message.
@@ -227,34 +266,46 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
         if self.output.len() < self.max_buffered {
             return Poll::Ready(self.check_open());
         }
-        self.poll_send(cx, self.max_buffered)
+        ready!(self.poll_send(cx, None))?;
+        Poll::Ready(self.check_open())
     }
 
-    /// Ready when everything was written.
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.output.is_flushed() {
-            return Poll::Ready(match self.is_mute {
-                true => Err(self.lost()),
-                false => Ok(()),
-            });
+    /// Ready when everything was written that was there at the first poll, which sets `end`.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>, end: &mut Option<u64>) -> Poll<Result<(), Error>> {
+        if self.is_discarded {
+            return Poll::Ready(Err(self.end_error()));
         }
-        self.poll_send(cx, 0)
+        if self.output.is_flushed() {
+            return Poll::Ready(Ok(()));
+        }
+        let end = *end.get_or_insert(self.output.end());
+        self.poll_send(cx, Some(end))
     }
 
-    /// Writes until less than `enough` is left (or nothing).
-    fn poll_send(&mut self, cx: &mut Context<'_>, enough: usize) -> Poll<Result<(), Error>> {
+    /// Writes until so many bytes were written in all, or else until there is room for a message.
+    fn poll_send(&mut self, cx: &mut Context<'_>, end: Option<u64>) -> Poll<Result<(), Error>> {
         let shared = self.tasks.wait(Half::Sender, cx.waker());
         let cx = &mut Context::from_waker(shared.as_ref().unwrap_or(cx.waker()));
         loop {
-            if matches!(self.connection.transport(), Transport::Drop) {
+            if self.is_discarded {
+                return Poll::Ready(Err(self.end_error()));
+            }
+            if self.is_over() {
                 return Poll::Ready(Err(Error::Closed));
             }
-            if self.poll_write(cx).is_ready() || self.output.len() < enough {
-                return Poll::Ready(match self.is_mute {
-                    true => Err(self.lost()),
-                    false if enough == 0 => Ok(()),
-                    false => self.check_open(),
-                });
+            let is_written = self.poll_write(cx).is_ready();
+            let is_enough = match end {
+                None => self.has_room(),
+                Some(end) => match self.output.poll_flush_to(Pin::new(&mut self.io), cx, end) {
+                    Poll::Ready(Err(error)) => {
+                        self.fail_write(error);
+                        true
+                    }
+                    result => result.is_ready(),
+                },
+            };
+            if is_written || is_enough {
+                return Poll::Ready(if self.is_mute { Err(self.lost()) } else { Ok(()) });
             }
             // Receiving has times of its own, which count only where it is tried.
             ready!(self.poll_timer(cx, self.stuck_deadline()));
@@ -297,9 +348,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
     /// What came and was not delivered, up to a message; `None` when the connection is through and the transport can be dropped.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Data>> {
         loop {
-            while !self.holds_back()
-                && let Ok(Some(message)) = self.connection.decode()
-            {
+            let mut holds_back = self.holds_back();
+            while !holds_back && let Ok(Some(message)) = self.connection.decode() {
                 let data = match message {
                     Message::Text(text) => Data::Text(text),
                     Message::Binary(payload) => Data::Binary(payload),
@@ -307,19 +357,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
                         self.counts.pings_received += u64::from(matches!(control, Message::Ping(_)));
                         self.counts.pongs_received += u64::from(matches!(control, Message::Pong(_)));
                         self.append_control();
+                        holds_back = self.holds_back();
                         continue;
                     }
                 };
                 self.counts.messages_received += 1;
                 if !self.is_closing {
+                    // The application may take its time.
+                    if let Some(buffer) = self.connection.decoder_mut().give_back_empty() {
+                        room::give(buffer);
+                    }
                     return Poll::Ready(Some(data));
                 }
             }
+            if !holds_back
+                && let Some(heard) = self.heard.take()
+                && !self.connection.is_undated()
+            {
+                // What ended then; the application may have been busy since.
+                self.connection.at(heard);
+            }
             self.append_control();
+            self.date();
             let is_written = self.poll_write(cx).is_ready();
             if self.append_control() {
                 // There was no room for it, and now there is.
                 continue;
+            }
+            if self.is_late() {
+                self.connection.stall();
+            }
+            if self.is_deaf && is_written {
+                self.connection.end();
             }
             match self.connection.transport() {
                 Transport::Open | Transport::Await => {}
@@ -333,10 +402,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
                     return Poll::Ready(None);
                 }
             }
-            let read = if self.holds_back() { Poll::Pending } else { self.poll_read(cx) };
+            let read = if holds_back || self.is_deaf { Poll::Pending } else { self.poll_read(cx) };
             match read {
+                // A peer that has closed may still read our Close.
+                Poll::Ready(Ok(0)) if self.connection.transport() != Transport::Open && !is_written => {
+                    self.is_deaf = true;
+                }
                 Poll::Ready(Ok(0)) => self.connection.end(),
-                Poll::Ready(Ok(_)) => self.connection.heard_at(self.now()),
+                Poll::Ready(Ok(_)) => {
+                    let now = self.now();
+                    self.heard = Some(now);
+                    self.connection.heard_at(now);
+                }
                 Poll::Ready(Err(error)) => {
                     self.failure.get_or_insert(error);
                     self.connection.end();
@@ -345,8 +422,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
                 Poll::Pending if self.is_mute => self.connection.end(),
                 Poll::Pending => {
                     let deadline = self.connection.deadline().map(|deadline| self.begun + deadline);
-                    let resumes = self.stuck.filter(|_| self.holds_back()).map(|since| since + HOLD);
+                    let resumes = self.held.filter(|_| holds_back).map(|since| since + HOLD);
                     ready!(self.poll_timer(cx, deadline.into_iter().chain(self.stuck_deadline()).chain(resumes).min()));
+                    if !is_written && self.connection.transport() != Transport::Open {
+                        // Our Close is still on its way: the time to linger begins after it.
+                        let by = *self.close_by.get_or_insert_with(|| Instant::now() + self.close_within);
+                        if Instant::now() < by {
+                            self.connection.lingers_from(self.now());
+                        }
+                    }
                     self.connection.at(self.now());
                     if self.is_stalled() {
                         self.connection.stall();
@@ -358,24 +442,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
 
     /// Appends what the connection owes, while there is room; returns whether it did.
     fn append_control(&mut self) -> bool {
-        let appends = self.connection.has_control() && self.has_room() && !self.is_mute;
-        if appends {
-            self.connection.append_control(self.output.buffer());
+        // It writes nothing where there is no key.
+        self.connection.has_control()
+            && self.has_room()
+            && !self.is_mute
+            && self.connection.append_control(self.output.buffer()) != 0
+    }
+
+    /// Dates what has just begun.
+    fn date(&mut self) {
+        if self.connection.is_undated() {
+            self.connection.date(self.now());
         }
-        appends
     }
 
     fn has_room(&self) -> bool {
         self.output.len() < self.max_buffered.max(1)
     }
 
-    /// Whether nothing more is taken from the peer now, because there is no room for what the connection owes: a peer that reads
-    /// gets an answer to each Ping. One that does not is not waited for, and gets the latest (RFC 6455 §5.5.3).
-    fn holds_back(&self) -> bool {
-        self.connection.has_control()
-            && !self.has_room()
-            && !self.is_mute
-            && self.stuck.is_none_or(|since| since.elapsed() < HOLD)
+    /// Whether nothing more is taken from the peer now, because there is no room for a Pong: a peer that reads gets an answer to
+    /// each Ping. One that reads too slowly is not waited for, and gets the latest (RFC 6455 §5.5.3).
+    fn holds_back(&mut self) -> bool {
+        if !self.connection.owes_pong() || self.has_room() || self.is_mute {
+            self.held = None;
+            return false;
+        }
+        self.held.get_or_insert_with(Instant::now).elapsed() < HOLD
     }
 
     /// Reads into a buffer of the thread, which goes back to it if nothing came.
@@ -395,18 +487,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
     /// Writes as much as the transport takes; ready when there is nothing more to write. A failure leaves nothing to write.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut progress = false;
+        let was_flushed = self.output.is_flushed();
         let result = self.output.poll_write(Pin::new(&mut self.io), cx, &mut progress);
-        if progress {
-            self.stuck = None;
+        // A transport that has room of its own takes bytes from us, whether its peer reads or not.
+        if progress && self.stuck.take().is_some() {
+            self.connection.peer_reads(self.now());
         }
         match result {
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(error)) => {
-                (self.is_mute, self.stuck) = (true, None);
-                self.output.clear();
-                self.failure.get_or_insert(error);
-                self.tasks.wake_all();
+            Poll::Ready(Ok(())) => {
+                self.stuck = None;
+                if !was_flushed && self.connection.transport() != Transport::Open {
+                    self.connection.lingers_from(self.now());
+                }
             }
+            Poll::Ready(Err(error)) => self.fail_write(error),
             Poll::Pending => {
                 self.stuck.get_or_insert_with(Instant::now);
                 return Poll::Pending;
@@ -415,12 +509,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
         Poll::Ready(())
     }
 
+    /// Nothing can be written any more.
+    fn fail_write(&mut self, error: io::Error) {
+        (self.is_mute, self.is_discarded, self.stuck) = (true, true, None);
+        self.output.clear();
+        self.failure.get_or_insert(error);
+        self.tasks.wake_all();
+    }
+
     fn stuck_deadline(&self) -> Option<Instant> {
         self.stuck.and_then(|since| since.checked_add(self.write_within))
     }
 
     fn is_stalled(&self) -> bool {
         self.stuck_deadline().is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Whether the time for writing is over, where so much is read that the timer is never asked. As the socket may be ready
+    /// and the runtime not know it yet, it gets a moment more.
+    fn is_late(&mut self) -> bool {
+        if !self.is_stalled() {
+            self.late = None;
+            return false;
+        }
+        self.late.get_or_insert_with(Instant::now).elapsed() >= HOLD
     }
 
     /// Ready when the timer fires, at this time or a little before or after it: look at the time then.
@@ -444,6 +556,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
 
     /// The connection is through. The other direction ends too, without waiting for it.
     fn end(&mut self, cx: &mut Context<'_>) {
+        self.is_discarded |= !self.output.is_flushed();
         self.output.clear();
         if !mem::replace(&mut self.is_shut, true) {
             _ = Pin::new(&mut self.io).poll_shutdown(cx);
@@ -458,15 +571,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
         if mem::replace(&mut self.is_reported, true) {
             return None;
         }
-        let outcome = self.connection.outcome()?;
-        if outcome.is_clean() {
-            return None;
+        let is_clean = self.outcome()?.is_clean();
+        (!is_clean).then(|| self.end_error())
+    }
+
+    /// How the connection ended, as an error.
+    fn end_error(&mut self) -> Error {
+        match self.connection.outcome().map(|outcome| outcome.cause()) {
+            Some(Cause::Violation(error)) => Error::Violation(error),
+            Some(cause @ (Cause::NoClose | Cause::NoPong | Cause::Stalled)) => Error::TimedOut(cause),
+            _ => self.lost(),
         }
-        Some(match outcome.cause() {
-            Cause::Violation(error) => Error::Violation(error),
-            cause @ (Cause::NoClose | Cause::NoPong | Cause::Stalled) => Error::TimedOut(cause),
-            Cause::ClosedByUs | Cause::ClosedByPeer | Cause::Failed | Cause::Lost => self.lost(),
-        })
+    }
+
+    pub(super) fn wake_receiver(&self) {
+        self.tasks.wake_receiver();
     }
 
     /// The failure, as often as it is asked for.

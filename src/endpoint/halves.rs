@@ -50,16 +50,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Sender<S, K> {
     /// # Errors
     /// As there.
     pub async fn send(&self, message: impl Into<Data>) -> Result<(), Error> {
-        self.feed(message).await?;
+        self.take(message.into()).await?;
         self.flush().await
     }
 
-    /// As [`WebSocket::feed`](super::WebSocket::feed).
+    /// As [`WebSocket::feed`](super::WebSocket::feed): it is written when [`Receiver::next`] waits, which is woken for it.
     ///
     /// # Errors
     /// As there.
     pub async fn feed(&self, message: impl Into<Data>) -> Result<(), Error> {
-        let mut message = Some(message.into());
+        self.take(message.into()).await?;
+        self.0.lock().wake_receiver();
+        Ok(())
+    }
+
+    async fn take(&self, message: Data) -> Result<(), Error> {
+        let mut message = Some(message);
         poll_fn(|cx| {
             let mut drive = self.0.lock();
             core::task::ready!(drive.poll_ready(cx))?;
@@ -73,7 +79,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Sender<S, K> {
     /// # Errors
     /// As there.
     pub async fn flush(&self) -> Result<(), Error> {
-        poll_fn(|cx| self.0.lock().poll_flush(cx)).await
+        let mut end = None;
+        poll_fn(|cx| self.0.lock().poll_flush(cx, &mut end)).await
     }
 
     /// As [`WebSocket::close`](super::WebSocket::close). Messages that still come are dropped, and [`Receiver::next`] ends too.
@@ -102,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Errors
     /// As there.
     pub async fn send_prepared(&self, frame: &PreparedFrame) -> Result<(), Error> {
-        self.feed_prepared(frame).await?;
+        self.take_prepared(frame).await?;
         self.flush().await
     }
 
@@ -111,6 +118,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     /// # Errors
     /// As there.
     pub async fn feed_prepared(&self, frame: &PreparedFrame) -> Result<(), Error> {
+        self.take_prepared(frame).await?;
+        self.0.lock().wake_receiver();
+        Ok(())
+    }
+
+    async fn take_prepared(&self, frame: &PreparedFrame) -> Result<(), Error> {
         poll_fn(|cx| {
             let mut drive = self.0.lock();
             core::task::ready!(drive.poll_ready(cx))?;
@@ -189,7 +202,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Sink<Data> for Sender<S, K> 
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.lock().poll_flush(cx)
+        self.0.lock().poll_flush(cx, &mut None)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

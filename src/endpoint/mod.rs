@@ -127,7 +127,7 @@ impl<S, K: Masking> WebSocket<S, K> {
         self.drive.unwritten()
     }
 
-    /// Two halves, for two tasks; the sending one can be cloned. They share one connection, so that Pings are answered and the
+    /// Two halves, for two tasks; the sending one can be cloned. (Ask for the [`protocol`](WebSocket::protocol) before.) They share one connection, so that Pings are answered and the
     /// keepalive goes on while one task receives and others send.
     pub fn split(self) -> (Sender<S, K>, Receiver<S, K>) {
         halves::split(self.drive)
@@ -166,17 +166,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> WebSocket<S, K> {
         self.drive.encode(message.into())
     }
 
-    /// Writes everything that was taken for sending.
+    /// Writes everything that was taken for sending until now.
     ///
     /// # Errors
     /// As [`WebSocket::send`].
     pub async fn flush(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.drive.poll_flush(cx)).await
+        let mut end = None;
+        poll_fn(|cx| self.drive.poll_flush(cx, &mut end)).await
     }
 
     /// Closes the connection and waits for the end: sends a Close (unless one was sent or received), reads until the peer's, and
     /// closes the transport in the order of RFC 6455 §7.1.1. Messages that still come are dropped. It takes at most the `close_within`
-    /// and the `linger` of [`Timing`](crate::Timing), 12 s by default.
+    /// and the `linger` of [`Timing`](crate::Timing), 12 s by default. If it is dropped before its end, the closing goes on with
+    /// whatever is called next, and messages that still come are dropped there too.
     ///
     /// # Errors
     /// Only for a code that cannot be sent (1004, 1005, 1006, 1015); nothing has happened then.
@@ -244,7 +246,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking + Unpin> Sink<Data> for WebSo
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.drive.poll_flush(cx)
+        self.drive.poll_flush(cx, &mut None)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

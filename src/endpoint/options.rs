@@ -91,7 +91,8 @@ impl Options {
         self
     }
 
-    /// Sets how long the opening handshake may take, instead of 10 s.
+    /// Sets how long each end of the opening handshake may take, instead of 10 s: a client until it has the answer, a server until it
+    /// has the request, and then until its answer is written.
     #[must_use]
     pub const fn with_open_within(mut self, time: Duration) -> Options {
         self.open_within = time;

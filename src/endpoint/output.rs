@@ -23,8 +23,9 @@ pub(super) struct Output {
     pieces: VecDeque<Bytes>,
     pieces_len: usize,
     buffer: Option<BytesMut>,
-    /// Whether the transport holds something that it was not told to flush.
-    unflushed: bool,
+    /// How many bytes were written, and how many of them the transport was told to flush.
+    written: u64,
+    flushed: u64,
 }
 
 impl Output {
@@ -35,7 +36,12 @@ impl Output {
 
     /// Whether everything has left us.
     pub(super) fn is_flushed(&self) -> bool {
-        self.len() == 0 && !self.unflushed
+        self.len() == 0 && self.written == self.flushed
+    }
+
+    /// How many bytes will have been written when all that is here was.
+    pub(super) fn end(&self) -> u64 {
+        self.written + self.len() as u64
     }
 
     /// To append frames to.
@@ -56,7 +62,24 @@ impl Output {
 
     /// Forgets everything: it cannot be written any more.
     pub(super) fn clear(&mut self) {
-        *self = Output::default();
+        *self = Output { written: self.written, flushed: self.written, ..Output::default() };
+    }
+
+    /// Ready when so many bytes were written and flushed, whatever comes after them.
+    pub(super) fn poll_flush_to(
+        &mut self,
+        io: Pin<&mut impl AsyncWrite>,
+        cx: &mut Context<'_>,
+        end: u64,
+    ) -> Poll<io::Result<()>> {
+        if self.written < end {
+            return Poll::Pending;
+        }
+        if self.flushed < end {
+            ready!(io.poll_flush(cx))?;
+            self.flushed = self.written;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Writes as much as the transport takes; ready when that was everything. `progress` tells whether anything was written.
@@ -71,15 +94,16 @@ impl Output {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            (*progress, self.unflushed) = (true, true);
+            *progress = true;
+            self.written += written as u64;
             self.advance(written);
         }
         if let Some(buffer) = self.buffer.take() {
             room::give(buffer);
         }
-        if self.unflushed {
+        if self.flushed != self.written {
             ready!(io.poll_flush(cx))?;
-            (*progress, self.unflushed) = (true, false);
+            self.flushed = self.written;
         }
         Poll::Ready(Ok(()))
     }

@@ -66,6 +66,15 @@ impl Tasks {
         Some(waker.clone())
     }
 
+    /// Wakes the receiving task, because there is something to write.
+    pub(super) fn wake_receiver(&self) {
+        if let Tasks::Several(list, _) = self
+            && let Some(receiver) = list.lock().receiver.take()
+        {
+            receiver.wake();
+        }
+    }
+
     /// Wakes all that wait, because something has happened that the socket does not tell.
     pub(super) fn wake_all(&self) {
         if let Tasks::Several(_, waker) = self {

@@ -1052,3 +1052,230 @@ async fn times_can_be_set() {
     let (mut socket, _peer) = server_over(1000, Options::new().with_timing(Timing::new().without_pings()));
     assert!(timeout(seconds(100_000), socket.next()).await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_close_after_silence_has_its_whole_time() {
+    for (silence, sends_only) in [(12, false), (19, false), (300, true)] {
+        let (mut socket, mut peer) = server();
+        if sends_only {
+            sleep(seconds(silence)).await;
+        } else {
+            assert!(timeout(seconds(silence), socket.next()).await.is_err());
+        }
+        let answers = async {
+            assert_eq!(peer.next().await, Some(Message::from(close(1001))));
+            sleep(seconds(9)).await;
+            peer.send(close(1001)).await;
+            drop(peer);
+        };
+        let (ended, ()) = tokio::join!(socket.close(CloseCode::GOING_AWAY, ""), answers);
+        assert!(ended.unwrap().is_clean());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_there_in_time_counts() {
+    // The application handles a message for longer than the peer may take to answer our Close.
+    let (mut socket, mut peer) = server();
+    socket.send_close(CloseCode::NORMAL, "").await.unwrap();
+    peer.send("crossing").await;
+    assert_eq!(socket.next().await.unwrap().unwrap(), Data::from("crossing"));
+    peer.send(close(1000)).await;
+    drop(peer);
+    sleep(seconds(11)).await;
+    assert!(socket.next().await.is_none());
+    assert!(socket.ended().unwrap().is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_transfer_is_no_stall_and_what_comes_meanwhile_is_given() {
+    for pings in [false, true] {
+        let (mut socket, mut peer) = server_over(10_000, Options::new());
+        let len = 1_000_000;
+        socket.feed(vec![7; len]).await.unwrap();
+        let reads = async {
+            let mut received = 0;
+            while received < len {
+                // 100 s for all of it.
+                sleep(seconds(1)).await;
+                received += peer.io.read(&mut [0; 10_000]).await.unwrap();
+                if pings && received % 200_000 < 10_000 {
+                    peer.send(Frame::ping(b"alive?")).await;
+                    peer.send("meanwhile").await;
+                }
+            }
+            peer
+        };
+        let mut meanwhile = 0;
+        let receives = async {
+            while let Some(message) = socket.next().await {
+                assert_eq!(message.unwrap(), Data::from("meanwhile"));
+                meanwhile += 1;
+            }
+        };
+        tokio::select! {
+            () = receives => panic!("it ended"),
+            peer = reads => drop(peer),
+        }
+        // The last may have come behind the rest.
+        assert!(if pings { meanwhile >= 4 } else { meanwhile == 0 }, "{meanwhile}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_thrown_away_is_not_said_to_be_sent() {
+    // In one task.
+    let (mut socket, peer) = server_over(100, Options::new());
+    socket.feed(vec![0; 1000]).await.unwrap();
+    drop(peer);
+    assert!(matches!(socket.next().await, Some(Err(Error::Lost(_)))));
+    assert!(matches!(socket.flush().await, Err(Error::Lost(_))));
+    // In two: the receiver sees the end first.
+    let (socket, peer) = server_over(100, Options::new());
+    let (sender, mut receiver) = socket.split();
+    let sends = tokio::spawn(async move { sender.send(vec![0; 1000]).await });
+    tokio::task::yield_now().await;
+    let receives = tokio::spawn(async move { receiver.next().await });
+    tokio::task::yield_now().await;
+    drop(peer);
+    assert!(sends.await.unwrap().is_err());
+    assert!(receives.await.unwrap().unwrap().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_was_not_written_is_not_clean() {
+    // The peer closes, and then reads nothing; or reads slowly, which is waited for; or has only ended its own direction.
+    for reads in [None, Some(seconds(1)), Some(Duration::ZERO)] {
+        let (mut socket, mut peer) = server_over(1000, Options::new());
+        socket.feed(vec![7; 5000]).await.unwrap();
+        peer.send(close(1000)).await;
+        if reads == Some(Duration::ZERO) {
+            peer.io.shutdown().await.unwrap();
+        }
+        let begun = Instant::now();
+        let works = async {
+            let end = socket.next().await;
+            drop(core::mem::replace(&mut socket, server().0));
+            end
+        };
+        let peers = async {
+            let Some(pause) = reads else {
+                sleep(seconds(60)).await;
+                return;
+            };
+            let mut all = Vec::new();
+            while all.len() < 5004 + 4 {
+                sleep(pause).await;
+                if peer.io.read_buf(&mut all).await.unwrap() == 0 {
+                    break;
+                }
+            }
+            assert!(all.ends_with(b"\x88\x02\x03\xe8"), "{}", all.len());
+            drop(peer);
+        };
+        let (end, ()) = tokio::join!(works, peers);
+        match reads {
+            None => {
+                assert!(matches!(end, Some(Err(Error::Lost(_)))), "{end:?}");
+                assert!(begun.elapsed() >= seconds(10));
+            }
+            Some(_) => assert!(end.is_none(), "{end:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_sending_half_feeds_wakes_the_receiving_one() {
+    let (socket, mut peer) = server();
+    let (sender, mut receiver) = socket.split();
+    let receives = tokio::spawn(async move { receiver.next().await });
+    tokio::task::yield_now().await;
+    let begun = Instant::now();
+    sender.feed("one").await.unwrap();
+    sender.feed_prepared(&PreparedFrame::new("two").unwrap()).await.unwrap();
+    assert_eq!(peer.next().await, Some(Message::from("one")));
+    assert_eq!(peer.next().await, Some(Message::from("two")));
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    receives.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_does_not_wait_for_what_others_send_later() {
+    let (socket, mut peer) = server_over(1000, Options::new().with_max_buffered(1 << 20));
+    let (sender, _receiver) = socket.split();
+    let other = sender.clone();
+    let busy = tokio::spawn(async move {
+        loop {
+            other.send(vec![0; 100_000]).await.unwrap();
+        }
+    });
+    tokio::task::yield_now().await;
+    let small = tokio::spawn(async move { sender.send("small").await });
+    // Two of the large messages, and the small one between them or behind them.
+    let mut larges = 0;
+    while peer.next().await != Some(Message::from("small")) {
+        larges += 1;
+        assert!(larges < 4);
+    }
+    assert!(peer.next().await.is_some());
+    small.await.unwrap().unwrap();
+    busy.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_key_nothing_is_sent_and_nothing_spins() {
+    struct NoKeys;
+    impl wsframe::KeySource for NoKeys {
+        fn next_key(&mut self) -> Result<MaskKey, wsframe::NoKey> {
+            Err(wsframe::NoKey::new())
+        }
+    }
+    let (io, mut server) = duplex(1000);
+    let mut socket = WebSocket::client(io, NoKeys, Options::new());
+    server.write_all(b"\x89\x00\x81\x02hi").await.unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap(), Data::from("hi"));
+    assert!(matches!(socket.send("x").await, Err(Error::Encode(EncodeError::NoKey))));
+    let ended = timeout(seconds(60), socket.close(CloseCode::NORMAL, "")).await.unwrap().unwrap();
+    assert!(!ended.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_that_waits_is_noticed_while_reading_never_does() {
+    /// A peer that sends without end, and takes nothing.
+    struct Endless;
+    impl AsyncRead for Endless {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            while buf.remaining() >= 7 {
+                buf.put_slice(b"\x82\x81\0\0\0\0x");
+            }
+            Poll::Ready(Ok(()))
+        }
+    }
+    impl AsyncWrite for Endless {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+    let mut socket = WebSocket::server(Endless, Options::new());
+    socket.feed("nobody reads this").await.unwrap();
+    let begun = Instant::now();
+    loop {
+        match socket.next().await.unwrap() {
+            Ok(_) if socket.counts().messages_received % 10_000 == 0 => {
+                tokio::time::advance(seconds(1)).await;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                assert!(matches!(error, Error::TimedOut(Cause::Stalled)));
+                break;
+            }
+        }
+    }
+    assert!((seconds(40)..seconds(44)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+}
