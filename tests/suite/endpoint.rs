@@ -1267,7 +1267,7 @@ async fn output_that_waits_is_noticed_while_reading_never_does() {
     let begun = Instant::now();
     loop {
         match socket.next().await.unwrap() {
-            Ok(_) if socket.counts().messages_received % 10_000 == 0 => {
+            Ok(_) if socket.counts().messages_received.is_multiple_of(10_000) => {
                 tokio::time::advance(seconds(1)).await;
             }
             Ok(_) => {}
