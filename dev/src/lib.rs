@@ -1,11 +1,12 @@
 //! What the tests, fuzz oracles and benchmarks share: decoders run over a stream that is cut into pieces, the test vectors,
-//! frames built by hand, an allocator that counts, and random numbers.
+//! frames built by hand, an allocator that counts, random numbers, and futures that are dropped before their end.
 
 pub mod alloc;
 mod event;
 mod frame;
 mod hex;
 mod inflate;
+mod polls;
 mod rng;
 mod run;
 pub mod vectors;
@@ -14,6 +15,7 @@ pub use event::Event;
 pub use frame::{mask, push_frame};
 pub use hex::{hex, unhex};
 pub use inflate::inflate_plainly;
+pub use polls::some_polls;
 pub use rng::Rng;
 pub use run::{FEEDINGS, Feeding, Run, assemble, assemble_with, decode, inflate, own, own_with};
 

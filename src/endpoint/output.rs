@@ -101,11 +101,7 @@ impl Output {
         if let Some(buffer) = self.buffer.take() {
             room::give(buffer);
         }
-        if self.flushed != self.written {
-            ready!(io.poll_flush(cx))?;
-            self.flushed = self.written;
-        }
-        Poll::Ready(Ok(()))
+        self.poll_flush_to(io, cx, self.written)
     }
 
     fn poll_write_once(&self, io: Pin<&mut impl AsyncWrite>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {

@@ -1,6 +1,5 @@
 //! The endpoint on tokio: against raw frames, with a clock that the tests move.
 
-use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll};
@@ -17,6 +16,7 @@ use wsframe::handshake::{Client, Failure, Refusal};
 use wsframe::{
     Cause, CloseCode, CloseFrame, EncodeError, Encoder, EncoderConfig, Frame, MaskKey, OsKeys, Role, Timing, Violation,
 };
+use wsframe_dev::some_polls;
 
 /// The other end of a server's connection: it sends and receives frames, and does nothing by itself.
 struct Peer {
@@ -746,20 +746,6 @@ async fn what_is_over_a_limit_is_refused_and_the_connection_goes_on() {
     let (end, ()) = tokio::join!(socket.next(), async { drop(peer) });
     let Some(Err(Error::Violation(error))) = end else { panic!() };
     assert_eq!(error.violation(), Violation::MessageTooLong);
-}
-
-/// Polls a future at most so often.
-async fn some_polls<F: Future>(future: F, mut polls: usize) -> Option<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending if polls == 0 => Poll::Ready(None),
-        Poll::Pending => {
-            polls -= 1;
-            Poll::Pending
-        }
-    })
-    .await
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,11 +1,10 @@
 //! Each fault, and what must hold.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::process::{Command, Stdio};
-use std::task::Poll;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -17,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use wsframe::endpoint::{Data, Options, WebSocket};
 use wsframe::handshake::Client;
 use wsframe::{CloseCode, CloseFrame, Encoder, Frame, OsKeys};
-use wsframe_dev::Rng;
+use wsframe_dev::{Rng, some_polls};
 
 use crate::{Result, Scale, Server, check_limit, open};
 
@@ -478,20 +477,6 @@ async fn empty_fragments(scale: Scale) -> Result<Found> {
     let refused = answer.get(..4) == Some(&[0x88, answer.len() as u8 - 2, 0x03, 0xf0]);
     let text = format!("refused with 1008; {} KiB more memory", more / 1024);
     Ok(Found { count, text, holds: refused && more <= 256 * 1024 })
-}
-
-/// Polls a future at most so often.
-async fn some_polls<F: Future>(future: F, mut polls: usize) -> Option<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending if polls == 0 => Poll::Ready(None),
-        Poll::Pending => {
-            polls -= 1;
-            Poll::Pending
-        }
-    })
-    .await
 }
 
 async fn cancelled(scale: Scale) -> Result<Found> {
