@@ -1,28 +1,49 @@
 //! `wsframe decode`: captured streams to records.
 
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{BufWriter, Write};
 use std::time::Instant;
 
-use wsframe::deflate::{Agreement, Direction, Inflater, WindowBits};
-use wsframe::{Assembler, DecodeError, MessageEvent, MessageKind, Role, Rsv, State};
+use wsframe::Role;
+use wsframe_inspect::head::Offer;
+use wsframe_inspect::record::Record;
+use wsframe_inspect::stream::{Ending, Stream, is_frame_for};
 
 use crate::args::DecodeArgs;
-use crate::dump::Recent;
-use crate::frames::Frames;
-use crate::input::{Head, Input, READ};
+use crate::capture;
+use crate::input::{Input, Opened, READ};
+use crate::output::{Context, Format, name};
 use crate::progress::Progress;
-use crate::record::{Broken, Format, Frame, Output, Payload, Record};
-use crate::stats::Stats;
-use crate::terminal::Terminal;
 use crate::{Failure, Outcome, Process};
 
 /// The most that `--chunk` feeds at once, in bytes.
 const MAX_CHUNK: usize = 1024 * 1024;
 
+/// How much of a direction is read to find its heads before it is decoded, in bytes.
+const PEEK: usize = 256 * 1024;
+
 pub(crate) fn run(args: &DecodeArgs, process: &mut Process<'_>) -> Result<Outcome, Failure> {
-    let format = if args.json { Format::Json } else { Format::Lines { terminal: Terminal::stdout(), full: args.full } };
-    let mut out = Output::new(BufWriter::new(&mut *process.stdout), format);
-    let result = decode_all(args, &mut process.stdin, &mut out, process.stderr);
+    let mut out = BufWriter::new(&mut *process.stdout);
+    let stdin = &mut process.stdin;
+    let result = match args.both() {
+        Some(paths) => {
+            let inputs = [(0, Role::Server), (1, Role::Client)]
+                .map(|(i, role)| Input::open(&paths[i], args.wanted(), role, stdin));
+            both(args, inputs, &mut out, process.stderr)
+        }
+        None => match Input::open(args.file(), args.wanted(), args.role(), stdin).map_err(Failure::Unusable)? {
+            Opened::Stream(input) if args.stream.is_some() || args.list || args.port.is_some() => {
+                let name = input.name();
+                Err(Failure::Unusable(format!(
+                    "{name} is no capture of packets; --list, --stream and --port are for those"
+                )))
+            }
+            Opened::Stream(input) => {
+                let mut stream = Stream::new(args.role(), args.show.config(args.role()), args.show.options());
+                decode(args, input, &mut stream, Context::default(), &mut out, process.stderr)
+            }
+            capture => capture::run(args, capture, &mut out, process.stderr),
+        },
+    };
     // What was decoded before a failure is not lost with it.
     let flushed = out.flush();
     let outcome = result?;
@@ -30,239 +51,140 @@ pub(crate) fn run(args: &DecodeArgs, process: &mut Process<'_>) -> Result<Outcom
     Ok(outcome)
 }
 
-fn decode_all(
+/// Both directions of a connection, from two inputs. What is wrong with one is no reason to lose the other.
+fn both(
     args: &DecodeArgs,
-    stdin: &mut Option<Box<dyn Read>>,
-    out: &mut Output<impl Write>,
+    inputs: [Result<Opened, String>; 2],
+    out: &mut impl Write,
     err: &mut dyn Write,
 ) -> Result<Outcome, Failure> {
-    let mut inputs = Vec::new();
-    for (path, role) in args.streams() {
-        let mut input = Input::open(path, args.hex, stdin)?;
-        let head = input.take_head()?;
-        inputs.push((input, head, role));
+    let mut inputs = inputs.map(|input| match input? {
+        Opened::Stream(input) => Ok(input),
+        Opened::Capture(input) | Opened::Packets(input, ..) => {
+            Err(format!("{} is a capture of packets, which has both directions; give it without --both", input.name()))
+        }
+    });
+    let mut beginnings = inputs.each_mut().map(|input| input.as_mut().map_or(Vec::new(), |input| input.peek(PEEK)));
+    if are_exchanged(&beginnings) {
+        inputs.swap(0, 1);
+        beginnings.swap(0, 1);
+        let _ = writeln!(
+            err,
+            "wsframe: warning: the two files are the wrong way round: the first is what the server sent; decoded so"
+        );
     }
-    // What the server answered counts; without its answer, what the client offered.
-    let heads: Vec<&Head> = inputs.iter().filter_map(|(_, head, _)| head.as_ref()).collect();
-    let compressed = heads.iter().find(|head| head.is_response).or(heads.first()).is_some_and(|head| head.deflate);
-
-    let two = inputs.len() == 2;
+    // The answer decides how the client's frames are read, and the request whether the answer fits.
+    let client = probe(args, Role::Server, &mut beginnings[0], None);
+    let server = probe(args, Role::Client, &mut beginnings[1], client.offer());
+    let mut failures = Vec::new();
     let mut outcome = Outcome::Good;
-    for (input, head, role) in inputs {
-        if two {
-            out.begin_direction(if role == Role::Server { "client" } else { "server" })?;
+    for (input, role) in inputs.into_iter().zip([Role::Server, Role::Client]) {
+        let sender = name(role.peer());
+        if let Format::Lines { .. } = args.show.format() {
+            let blank = if role == Role::Client { "\n" } else { "" };
+            writeln!(out, "{blank}From the {sender}:")?;
         }
-        let mut stream = Stream::new(args, role, head.as_ref(), compressed);
-        if let Outcome::Violation = stream.decode(input, out, err)? {
-            outcome = Outcome::Violation;
-        }
-    }
-    Ok(outcome)
-}
-
-/// The frames of one direction.
-struct Stream {
-    assembler: Assembler,
-    frames: Frames,
-    recent: Recent,
-    stats: Stats,
-    /// A violation whose surroundings have not all been read.
-    broken: Option<Broken>,
-    /// The length of the HTTP head before the frames.
-    start: u64,
-    compressed: bool,
-    role: Role,
-    /// The end that received the HTTP head, if there is one.
-    head_receiver: Option<Role>,
-    show_frames: bool,
-    show_stats: bool,
-    chunk: Option<usize>,
-}
-
-impl Stream {
-    fn new(args: &DecodeArgs, role: Role, head: Option<&Head>, compressed: bool) -> Stream {
-        let compressed = compressed || args.deflate;
-        let allowed_rsv = if compressed { Rsv::RSV1 } else { Rsv::NONE };
-        let mut assembler = Assembler::with_config(role, args.config(role));
-        if compressed {
-            // What a sender may do at most, whatever was agreed.
-            let direction = Direction::new(WindowBits::MAX, true);
-            assembler = assembler.with_inflater(Inflater::zlib(Agreement::new(direction, direction), role));
-        }
-        let start = head.map_or(0, |head| head.len as u64);
-        Stream {
-            assembler,
-            frames: Frames::new(role, allowed_rsv),
-            recent: Recent::new(start),
-            stats: Stats::default(),
-            broken: None,
-            start,
-            compressed,
-            role,
-            head_receiver: head.map(|head| if head.is_response { Role::Client } else { Role::Server }),
-            show_frames: args.frames,
-            show_stats: args.stats,
-            chunk: args.chunk.map(|bytes| bytes.get().min(MAX_CHUNK)),
-        }
-    }
-
-    fn decode(
-        &mut self,
-        mut input: Input,
-        out: &mut Output<impl Write>,
-        err: &mut dyn Write,
-    ) -> Result<Outcome, Failure> {
-        let started = Instant::now();
-        out.begin_stream()?;
-        if let Some(receiver) = self.head_receiver {
-            let other_role = Some(receiver).filter(|receiver| *receiver != self.role);
-            let (length, permessage_deflate) = (self.start, self.compressed);
-            out.write(&Record::Head { offset: 0, length, permessage_deflate, other_role })?;
-        }
-        let mut end = self.start;
-        let mut progress = Progress::new(input.len());
-        let mut buffer = vec![0; self.chunk.unwrap_or(READ)];
-        loop {
-            let len = if self.chunk.is_some() { input.read_full(&mut buffer)? } else { input.read(&mut buffer)? };
-            if len == 0 {
-                break;
+        let mut stream = Stream::new(role, args.show.config(role), args.show.options());
+        match role {
+            Role::Server if server.is_answered => {
+                stream.set_answer(server.agreed, &mut |_| Ok::<(), Failure>(()))?;
             }
-            self.feed(&mut buffer[..len], end, out)?;
-            end += len as u64;
-            out.flush()?;
-            progress.update(end);
+            Role::Server => {}
+            Role::Client => stream.set_offer(client.offer()),
         }
-        progress.finish();
-
-        let failed = self.assembler.state() == State::Failed;
-        self.write_violation(out)?;
-        if self.show_stats {
-            self.stats.finish(end - self.start, started.elapsed());
-            out.write(&Record::Stats(&self.stats))?;
-        }
-        let state = self.assembler.state();
-        out.write(&Record::End { offset: end, state: state_name(state) })?;
-        out.flush()?;
-        if let State::InMessage | State::InFrame = state {
-            let inside = if state == State::InFrame { "frame" } else { "message" };
-            let warning = format!("the stream stops inside a {inside}: it was cut, or the connection was lost (1006)");
-            let _ = writeln!(err, "wsframe: warning: {warning}");
-        }
-        Ok(if failed { Outcome::Violation } else { Outcome::Good })
-    }
-
-    /// Takes the next bytes of the input, which stand at offset `at`.
-    fn feed(&mut self, mut bytes: &mut [u8], at: u64, out: &mut Output<impl Write>) -> io::Result<()> {
-        if let Some(broken) = &mut self.broken {
-            broken.dump.extend(bytes);
-            if broken.dump.room() == 0 {
-                return self.write_violation(out);
-            }
-        }
-        self.recent.push(bytes);
-        let mut at = at;
-        while !bytes.is_empty() && !matches!(self.assembler.state(), State::Closed | State::Failed) {
-            let step = self.frames.step(bytes, at);
-            if step.header.is_some() {
-                self.stats.frame();
-            }
-            // A header is shown before the event that its last byte may bring.
-            let lengths = match step.header.filter(|_| self.show_frames) {
-                Some(_) => [step.before, step.after],
-                None => [0, step.before + step.after],
-            };
-            for (len, header) in lengths.into_iter().zip([None, step.header]) {
-                if let Some(header) = header.filter(|_| self.show_frames && self.assembler.state() != State::Failed) {
-                    out.write(&Record::Frame(Frame::new(self.frames.start(), &header)))?;
-                }
-                let (now, rest) = bytes.split_at_mut(len);
-                bytes = rest;
-                at += len as u64;
-                self.events(now, out)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes the events of a few bytes.
-    fn events(&mut self, mut bytes: &mut [u8], out: &mut Output<impl Write>) -> io::Result<()> {
-        // Bytes are fed frame by frame, so a control frame is the current one.
-        let (start, frame) = (self.start, self.frames.start());
-        // The error of a stream that failed was written when it failed.
-        while self.assembler.state() != State::Failed {
-            let event = match self.assembler.decode(&mut bytes) {
-                Ok(Some(event)) => event,
-                Ok(None) => break,
-                Err(error) => return self.violation(error, out),
-            };
-            out.write(&match event {
-                MessageEvent::Message(message) => {
-                    let length = message.payload().len() as u64;
-                    self.stats.message(message.kind() == MessageKind::Text, length, message.fragments());
-                    Record::Message {
-                        kind: if message.kind() == MessageKind::Text { "text" } else { "binary" },
-                        offset: start + message.offset(),
-                        length,
-                        fragments: message.fragments(),
-                        payload: Payload(message.payload()),
-                        compressed_length: message.was_compressed().then_some(message.wire_len()),
-                        text: message.text(),
-                    }
-                }
-                MessageEvent::Ping(ping) => {
-                    self.stats.ping();
-                    Record::Ping { offset: frame, payload: Payload(ping) }
-                }
-                MessageEvent::Pong(pong) => {
-                    self.stats.pong();
-                    Record::Pong { offset: frame, payload: Payload(pong) }
-                }
-                MessageEvent::Close(close) => {
-                    self.stats.close();
-                    let code = close.code().map(u16::from);
-                    Record::Close { offset: frame, code, reason: close.reason() }
-                }
-            })?;
-        }
-        Ok(())
-    }
-
-    /// The stream broke the protocol: says so as soon as the bytes that are shown with it are there.
-    fn violation(&mut self, error: DecodeError, out: &mut Output<impl Write>) -> io::Result<()> {
-        let violation = error.violation();
-        let offset = self.start + error.offset();
-        let broken = Broken {
-            offset,
-            close_code: error.close_code().get(),
-            rule: violation.name(),
-            section: violation.section(),
-            message: violation.reason(),
-            frame: self.frames.number(),
-            frame_offset: self.frames.start(),
-            violation,
-            dump: self.recent.dump(offset),
-            mask: self.frames.mask_at(offset),
+        let context = Context { direction: Some(sender), ..Context::default() };
+        let result = match input {
+            Ok(input) => decode(args, input, &mut stream, context, out, err),
+            Err(error) => Err(Failure::Unusable(error)),
         };
-        let complete = broken.dump.room() == 0 || out.is_json();
-        self.broken = Some(broken);
-        if complete { self.write_violation(out) } else { Ok(()) }
-    }
-
-    fn write_violation(&mut self, out: &mut Output<impl Write>) -> io::Result<()> {
-        match self.broken.take() {
-            Some(broken) => out.write(&Record::Violation(broken)),
-            None => Ok(()),
+        match result {
+            Ok(Outcome::Good) => {}
+            Ok(Outcome::Violation) => outcome = Outcome::Violation,
+            Err(Failure::Unusable(message)) => failures.push(message),
+            Err(failure) => return Err(failure),
         }
+    }
+    let Some(last) = failures.pop() else { return Ok(outcome) };
+    for message in failures {
+        let _ = writeln!(err, "wsframe: {message}");
+    }
+    Err(Failure::Unusable(last))
+}
+
+/// What the heads of a direction say.
+struct Probe {
+    stream: Stream,
+    is_answered: bool,
+    agreed: Option<wsframe::deflate::Agreement>,
+}
+
+impl Probe {
+    fn offer(&self) -> Option<Offer> {
+        self.stream.offer()
     }
 }
 
-fn state_name(state: State) -> &'static str {
-    match state {
-        State::Idle => "idle",
-        State::InMessage => "in_message",
-        State::InFrame => "in_frame",
-        State::Closed => "closed",
-        State::Failed => "failed",
-        _ => "unknown",
+fn probe(args: &DecodeArgs, role: Role, beginning: &mut [u8], offer: Option<Offer>) -> Probe {
+    let mut stream = Stream::new(role, args.show.config(role), args.show.options());
+    stream.set_offer(offer);
+    let Ok(()) = stream.push(beginning, &mut |_| Ok::<(), core::convert::Infallible>(()));
+    let answer = stream.take_answer();
+    Probe { stream, is_answered: answer.is_some(), agreed: answer.flatten() }
+}
+
+/// Whether what should come from a client comes from a server, and the other way round.
+fn are_exchanged([client, server]: &[Vec<u8>; 2]) -> bool {
+    let is_answer = |bytes: &[u8]| bytes.starts_with(b"HTTP/");
+    let is_request = |bytes: &[u8]| bytes.starts_with(b"GET ");
+    let heads = is_answer(client) || is_request(server);
+    let as_given = is_request(client) || is_answer(server);
+    let frames = |role, bytes: &[u8]| is_frame_for(role, bytes);
+    let masks = frames(Role::Client, client) && frames(Role::Server, server);
+    (heads || masks) && !as_given
+}
+
+/// One direction.
+fn decode(
+    args: &DecodeArgs,
+    mut input: Input,
+    stream: &mut Stream,
+    context: Context,
+    out: &mut impl Write,
+    err: &mut dyn Write,
+) -> Result<Outcome, Failure> {
+    let started = Instant::now();
+    let format = args.show.format();
+    format.columns(out, false)?;
+    let mut end = 0;
+    let mut progress = Progress::new(input.len());
+    let chunk = args.chunk.map(|bytes| bytes.get().min(MAX_CHUNK));
+    let mut buffer = vec![0; chunk.unwrap_or(READ)];
+    let failure = loop {
+        let read = if chunk.is_some() { input.read_full(&mut buffer) } else { input.read(&mut buffer) };
+        let len = match read {
+            Ok(0) => break None,
+            Ok(len) => len,
+            Err(error) => break Some(error),
+        };
+        stream.push(&mut buffer[..len], &mut |record: &Record<'_>| format.write(out, context, record))?;
+        end += len as u64;
+        out.flush()?;
+        progress.update(end);
+    };
+    progress.finish();
+    let time = Some(started.elapsed());
+    let Ending { is_violation, unusable, warning } =
+        stream.finish(time, &mut |record: &Record<'_>| format.write(out, context, record))?;
+    out.flush()?;
+    if let Some(warning) = warning {
+        let _ = writeln!(err, "wsframe: warning: {warning}");
+    }
+    if let Some(error) = failure {
+        return Err(Failure::Unusable(error));
+    }
+    match unusable {
+        Some(unusable) => Err(Failure::Unusable(format!("{} {unusable}", input.name()))),
+        None if is_violation => Ok(Outcome::Violation),
+        None => Ok(Outcome::Good),
     }
 }

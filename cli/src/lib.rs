@@ -3,14 +3,14 @@
 //! The program is [`run`], apart from the process that it runs in, so that tests can call it.
 
 mod args;
+mod capture;
 mod decode;
-mod dump;
 mod explain;
-mod frames;
 mod input;
+mod output;
 mod progress;
-mod record;
-mod stats;
+mod proxy;
+mod tcp;
 mod terminal;
 
 use std::ffi::OsString;
@@ -52,7 +52,7 @@ impl From<io::Error> for Failure {
 #[allow(clippy::exhaustive_structs, reason = "a caller makes it of its own streams")]
 pub struct Process<'p> {
     /// Standard input; nothing once it was taken.
-    pub stdin: Option<Box<dyn Read>>,
+    pub stdin: Option<Box<dyn Read + Send>>,
     /// Standard output.
     pub stdout: &'p mut dyn Write,
     /// Standard error.
@@ -85,6 +85,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut process: Process<'_>) -
 fn command(args: Args, process: &mut Process<'_>) -> Result<Outcome, Failure> {
     match args.command {
         Command::Decode(args) => decode::run(&args, process),
+        Command::Proxy(args) => proxy::run(&args, process),
         Command::Explain(args) => explain::run(&args, process.stdout),
         Command::Completions(args) => {
             let mut script = Vec::new();

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal};
 
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthChar;
+use wsframe_inspect::record::Hex;
 
 /// The width of what goes to no terminal, in columns.
 const DEFAULT_WIDTH: usize = 100;
@@ -53,11 +54,23 @@ impl<T: fmt::Display> fmt::Display for Painted<T> {
     }
 }
 
-/// Text in quotes, with control characters, bidirectional marks and other invisible characters escaped; as much of it as
-/// fits that many columns.
+/// Text in quotes, as much of it as fits that many columns.
 pub(crate) fn quoted(text: &str, columns: usize) -> String {
-    let mut out = String::from("\"");
-    let mut used = 2;
+    let (shown, is_whole) = escaped(text, columns.saturating_sub(2));
+    format!("\"{shown}\"{}", if is_whole { "" } else { "..." })
+}
+
+/// Text without quotes, as much of it as fits that many columns.
+pub(crate) fn plain(text: &str, columns: usize) -> String {
+    let (shown, is_whole) = escaped(text, columns);
+    shown.replace("\\\"", "\"").replace("\\'", "'") + if is_whole { "" } else { "..." }
+}
+
+/// Text with control characters, bidirectional marks and other invisible characters escaped, and whether all of it fits that
+/// many columns; if not, there is room for three dots.
+fn escaped(text: &str, columns: usize) -> (String, bool) {
+    let mut out = String::new();
+    let mut used = 0;
     // Where to cut if the text turns out to be too long: three dots must fit then.
     let mut cut = out.len();
     let mut one = String::new();
@@ -70,16 +83,14 @@ pub(crate) fn quoted(text: &str, columns: usize) -> String {
         used += escaped().map(|char| char.width().unwrap_or(0)).sum::<usize>();
         if used > columns {
             out.truncate(cut);
-            out.push_str("\"...");
-            return out;
+            return (out, false);
         }
         out.extend(escaped());
         if used + 3 <= columns {
             cut = out.len();
         }
     }
-    out.push('"');
-    out
+    (out, true)
 }
 
 /// Bytes as hex, as many as fit that many columns.
@@ -89,22 +100,6 @@ pub(crate) fn hex(bytes: &[u8], columns: usize) -> String {
     }
     let fitting = columns.saturating_sub(3) / 2;
     format!("{}...", Hex(&bytes[..fitting]))
-}
-
-/// Bytes as hex, without a copy of all of them.
-pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const BYTES: usize = 512;
-        let mut digits = [0; 2 * BYTES];
-        for bytes in self.0.chunks(BYTES) {
-            let digits = &mut digits[..2 * bytes.len()];
-            hex::encode_to_slice(bytes, digits).map_err(|_| fmt::Error)?;
-            f.write_str(str::from_utf8(digits).map_err(|_| fmt::Error)?)?;
-        }
-        Ok(())
-    }
 }
 
 /// A label, and a paragraph beside it that is wrapped to the width.

@@ -15,7 +15,20 @@ pub use self::refusal::{Refusal, Status};
 pub use self::request::{Answer, NotOffered, Request, check, check_connect};
 pub use self::response::{Accepted, Client, Failure, Response, ResponseFinder};
 pub use self::write::{Field, WriteError};
+use crate::extension::Extensions;
 pub use crate::extension::{Extension, Value};
+
+/// The extensions in the values of `Sec-WebSocket-Extensions` fields, as one list in their order; `None` for an element that
+/// breaks the grammar (RFC 6455 §9.1).
+///
+/// ```
+/// let values = [&b"permessage-deflate; server_max_window_bits=10, x-other"[..]];
+/// let names: Vec<_> = wsframe::handshake::extensions(values).flatten().map(|extension| extension.name()).collect();
+/// assert_eq!(names, ["permessage-deflate", "x-other"]);
+/// ```
+pub fn extensions<'h>(values: impl IntoIterator<Item = &'h [u8]>) -> impl Iterator<Item = Option<Extension<'h>>> {
+    Extensions::new(values.into_iter())
+}
 
 /// The value of `Sec-WebSocket-Accept`: the proof that the server has read a key (RFC 6455 §4.2.2).
 ///

@@ -1,5 +1,8 @@
 //! `--stats`: what a stream consisted of.
 
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use alloc::{format, vec};
 use core::time::Duration;
 
 use serde::Serialize;
@@ -8,7 +11,8 @@ use serde::Serialize;
 const BAR: u64 = 32;
 
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Stats {
+/// What was decoded of a stream.
+pub struct Stats {
     text_messages: u64,
     binary_messages: u64,
     pings: u64,
@@ -20,14 +24,22 @@ pub(crate) struct Stats {
     mean_fragments: f64,
     /// Payload of whole messages.
     payload_bytes: u64,
-    /// Everything else behind the HTTP head: headers, control frames, and what belongs to no whole message.
+    /// The same as it came, if messages were compressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compressed_bytes: Option<u64>,
+    /// Everything else that was decoded behind the HTTP head: headers, control frames, and what belongs to no whole message.
     overhead_bytes: u64,
     /// Messages by size.
     sizes: Vec<Bucket>,
-    seconds: f64,
-    bytes_per_second: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes_per_second: Option<f64>,
     #[serde(skip)]
     fragments: u64,
+    /// Payload of whole messages as it came.
+    #[serde(skip)]
+    wire_bytes: u64,
 }
 
 /// Messages of these sizes, in bytes.
@@ -43,13 +55,15 @@ impl Stats {
         self.frames += 1;
     }
 
-    pub(crate) fn message(&mut self, is_text: bool, len: u64, fragments: u32) {
+    /// A whole message of `len` bytes, which came as `wire_len`.
+    pub(crate) fn message(&mut self, is_text: bool, len: u64, wire_len: u64, fragments: u32) {
         if is_text {
             self.text_messages += 1;
         } else {
             self.binary_messages += 1;
         }
         self.payload_bytes += len;
+        self.wire_bytes += wire_len;
         self.fragments += u64::from(fragments);
         self.max_fragments = self.max_fragments.max(fragments);
         // 0, 1, 2-3, 4-7, ...
@@ -73,19 +87,25 @@ impl Stats {
         self.closes += 1;
     }
 
-    /// The stream is over: so many bytes behind the head, decoded in that time.
-    pub(crate) fn finish(&mut self, bytes: u64, time: Duration) {
-        let messages = self.text_messages + self.binary_messages;
+    /// How many messages were whole.
+    pub(crate) fn messages(&self) -> u64 {
+        self.text_messages + self.binary_messages
+    }
+
+    /// The stream is over: so many bytes behind the heads were decoded, in that time if it is known.
+    pub(crate) fn finish(&mut self, bytes: u64, time: Option<Duration>) {
+        let messages = self.messages();
         self.mean_fragments = if messages == 0 { 0.0 } else { self.fragments as f64 / messages as f64 };
-        self.overhead_bytes = bytes - self.payload_bytes;
-        self.seconds = time.as_secs_f64();
-        self.bytes_per_second = if time.is_zero() { 0.0 } else { bytes as f64 / self.seconds };
+        self.compressed_bytes = (self.wire_bytes != self.payload_bytes).then_some(self.wire_bytes);
+        self.overhead_bytes = bytes - self.wire_bytes;
+        self.seconds = time.map(|time| time.as_secs_f64());
+        self.bytes_per_second = self.seconds.map(|seconds| if seconds == 0.0 { 0.0 } else { bytes as f64 / seconds });
         self.sizes.retain(|bucket| bucket.messages != 0);
     }
 
     /// Lines for people.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        let total = self.payload_bytes + self.overhead_bytes;
+    pub fn lines(&self) -> Vec<String> {
+        let total = self.wire_bytes + self.overhead_bytes;
         let percent = if total == 0 { 0.0 } else { 100.0 * self.overhead_bytes as f64 / total as f64 };
         let mut lines = vec![
             format!("messages    {} text, {} binary", self.text_messages, self.binary_messages),
@@ -98,8 +118,13 @@ impl Stats {
                 "bytes       {} of payload, {} of overhead ({percent:.1} %)",
                 self.payload_bytes, self.overhead_bytes
             ),
-            format!("throughput  {:.1} MiB/s ({:.3} s)", self.bytes_per_second / (1 << 20) as f64, self.seconds),
         ];
+        if let Some(bytes) = self.compressed_bytes {
+            lines.push(format!("compressed  {bytes} bytes of payload on the wire"));
+        }
+        if let Some((rate, seconds)) = self.bytes_per_second.zip(self.seconds) {
+            lines.push(format!("throughput  {:.1} MiB/s ({seconds:.3} s)", rate / (1 << 20) as f64));
+        }
         let most = self.sizes.iter().map(|bucket| bucket.messages).max().unwrap_or(0);
         for (i, bucket) in self.sizes.iter().enumerate() {
             let label = if i == 0 { "sizes" } else { "" };

@@ -1,8 +1,11 @@
 //! Where frames begin and end, seen from outside the decoder: what `--frames` shows, and where in its frame a violation is.
 
-use wsframe::{Header, Role, Rsv};
+use alloc::vec::Vec;
+
+use wsframe::{Header, Opcode, Role, Rsv};
 
 /// Follows a stream frame by frame.
+#[derive(Debug)]
 pub(crate) struct Frames {
     role: Role,
     allowed_rsv: Rsv,
@@ -16,6 +19,17 @@ pub(crate) struct Frames {
     start: u64,
     /// How many frames have begun.
     count: u64,
+    /// The message that is open or was whole last.
+    message: Message,
+}
+
+/// What the frames of a message are so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Message {
+    pub(crate) is_text: bool,
+    pub(crate) is_compressed: bool,
+    /// The declared lengths of its frames together.
+    pub(crate) declared: u64,
 }
 
 /// The next step through a stream.
@@ -29,8 +43,18 @@ pub(crate) struct Step {
 }
 
 impl Frames {
-    pub(crate) fn new(role: Role, allowed_rsv: Rsv) -> Frames {
-        Frames { role, allowed_rsv, held: Vec::new(), header: None, remaining: 0, start: 0, count: 0 }
+    /// `count` frames came before.
+    pub(crate) fn new(role: Role, allowed_rsv: Rsv, count: u64) -> Frames {
+        Frames {
+            role,
+            allowed_rsv,
+            held: Vec::new(),
+            header: None,
+            remaining: 0,
+            start: 0,
+            count,
+            message: Message::default(),
+        }
     }
 
     /// The next step through `bytes`, which stand at offset `at`. The header of a frame that the decoder will refuse may
@@ -56,6 +80,15 @@ impl Frames {
         self.held.truncate(len);
         self.header = Some(header);
         self.remaining = header.payload_len();
+        match header.opcode() {
+            Opcode::Continuation => self.message.declared = self.message.declared.saturating_add(header.payload_len()),
+            opcode @ (Opcode::Text | Opcode::Binary) => {
+                let is_compressed = header.rsv().contains(Rsv::RSV1);
+                self.message =
+                    Message { is_text: opcode == Opcode::Text, is_compressed, declared: header.payload_len() };
+            }
+            _ => {}
+        }
         let header_bytes = len - held;
         let payload = self.take_payload(bytes.len() - header_bytes);
         Step { before: header_bytes - 1, header: Some(header), after: 1 + payload }
@@ -72,15 +105,37 @@ impl Frames {
         self.start
     }
 
+    /// The reserved bits that an extension defines.
+    pub(crate) fn allowed_rsv(&self) -> Rsv {
+        self.allowed_rsv
+    }
+
     /// The number of the current frame; the first is 1.
     pub(crate) fn number(&self) -> u64 {
         self.count
     }
 
+    /// The header of the current frame, once it is complete and as far as it breaks no rule by itself.
+    pub(crate) fn header(&self) -> Option<&Header> {
+        self.header.as_ref()
+    }
+
+    /// The message that the current frame belongs to, or the one before a control frame.
+    pub(crate) fn message(&self) -> Message {
+        self.message
+    }
+
+    /// The offset of the first byte of the payload of the current frame, and that behind the last.
+    pub(crate) fn payload(&self) -> Option<(u64, u64)> {
+        let header = self.header?;
+        let start = self.start + header.encoded_len() as u64;
+        Some((start, start.saturating_add(header.payload_len())))
+    }
+
     /// The byte of the key that falls on the byte at this offset, if it is payload of the current frame and masked.
     pub(crate) fn mask_at(&self, offset: u64) -> Option<u8> {
         let header = self.header?;
-        let index = offset.checked_sub(self.start + header.encoded_len() as u64)?;
+        let index = offset.checked_sub(self.payload()?.0)?;
         Some(header.mask_key()?[(index % 4) as usize])
     }
 }

@@ -1,0 +1,138 @@
+//! Pairs of hex digits, with blanks, colons, commas or prefixes between them.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Comment, Position, digit, shown};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hex {
+    comment: Comment,
+    prefix: Prefix,
+    run: Option<Run>,
+    /// Letters behind `<`.
+    tag: Option<usize>,
+    is_quoted: bool,
+    /// How many `\x` came.
+    escapes: u64,
+}
+
+/// Digits that stand together.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    start: Position,
+    digits: u64,
+    high: u8,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Prefix {
+    #[default]
+    None,
+    /// `0x`
+    Zero,
+    /// A backslash whose `x` is to come.
+    Backslash,
+    /// `\x`
+    Escape,
+}
+
+const TAG: &[u8] = b"Buffer";
+
+impl Hex {
+    pub(super) fn take(&mut self, byte: u8, at: Position, out: &mut Vec<u8>) -> Result<(), String> {
+        if self.comment != Comment::None || matches!(byte, b'#' | b'/') {
+            let was_slash = self.comment == Comment::Slash;
+            if self.comment.take(byte) {
+                return self.end_run(out);
+            }
+            if was_slash {
+                return Err(at.error("a slash that begins no comment"));
+            }
+        }
+        if let Some(letters) = self.tag {
+            return match TAG.get(letters) {
+                Some(letter) if *letter == byte => {
+                    self.tag = Some(letters + 1);
+                    Ok(())
+                }
+                None if byte.is_ascii_whitespace() || byte == b'>' => {
+                    self.tag = None;
+                    Ok(())
+                }
+                _ => Err(at.error("\"<\" that begins no <Buffer ...>")),
+            };
+        }
+        match byte {
+            b'x' | b'X' => match (self.prefix, self.run) {
+                (Prefix::Backslash, _) => {
+                    self.prefix = Prefix::Escape;
+                    self.escapes += 1;
+                    Ok(())
+                }
+                (Prefix::None, Some(Run { digits: 1, high: 0, .. })) => {
+                    (self.prefix, self.run) = (Prefix::Zero, None);
+                    Ok(())
+                }
+                _ => Err(at.error(&format!("{} that is no digit", shown(byte)))),
+            },
+            _ if self.prefix == Prefix::Backslash => Err(at.error("a backslash without x")),
+            _ if digit(byte).is_some() => self.digit(digit(byte).unwrap_or_default(), at, out),
+            b'.' => Err(at.error("a point: the bytes seem to be cut here")),
+            b' ' | b'\t' | b'\r' | b'\n' | 0x0c | b':' | b',' | b';' | b'-' | b'>' => self.end_run(out),
+            b'"' | b'\'' => {
+                self.is_quoted = !self.is_quoted;
+                self.end_run(out)
+            }
+            b'\\' => {
+                self.end_run(out)?;
+                self.prefix = Prefix::Backslash;
+                Ok(())
+            }
+            b'<' => {
+                self.tag = Some(0);
+                self.end_run(out)
+            }
+            _ => Err(at.error(&format!("{} that is no hex digit", shown(byte)))),
+        }
+    }
+
+    fn digit(&mut self, digit: u8, at: Position, out: &mut Vec<u8>) -> Result<(), String> {
+        let run = self.run.get_or_insert(Run { start: at, digits: 0, high: 0 });
+        // Behind `\x` stand two digits; what follows them belongs to a literal, unless there is one long run.
+        if self.prefix == Prefix::Escape && run.digits >= 2 && (self.is_quoted || self.escapes > 1) {
+            return Err(at.error("a letter behind \\x and its two digits"));
+        }
+        if run.digits.is_multiple_of(2) {
+            run.high = digit;
+        } else {
+            out.push(run.high << 4 | digit);
+        }
+        run.digits += 1;
+        Ok(())
+    }
+
+    fn end_run(&mut self, out: &mut Vec<u8>) -> Result<(), String> {
+        let prefix = core::mem::take(&mut self.prefix);
+        match self.run.take() {
+            None if prefix == Prefix::None => Ok(()),
+            None => Err("a prefix without digits".into()),
+            Some(run) if run.digits.is_multiple_of(2) => Ok(()),
+            // 0x5 is a number.
+            Some(Run { digits: 1, high, .. }) if prefix == Prefix::Zero => {
+                out.push(high);
+                Ok(())
+            }
+            Some(Run { digits: 1, start, high }) => {
+                let what = format!("a byte of one digit, \"{high:X}\" instead of \"{high:02X}\",");
+                Err(start.error(&what) + "; write each byte as two digits")
+            }
+            Some(run) => Err(run.start.error(&format!("half a byte: {} digits", run.digits))),
+        }
+    }
+
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), String> {
+        self.end_run(out)
+    }
+}
