@@ -1,6 +1,7 @@
 //! The arguments of the program.
 
 use core::num::NonZeroUsize;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -130,8 +131,8 @@ pub(crate) struct ShowArgs {
     #[arg(long)]
     stats: bool,
 
-    /// Inflate compressed messages, though no head names permessage-deflate; perhaps with what was agreed, such as
-    /// "server_max_window_bits=10; client_no_context_takeover".
+    /// Inflate compressed messages, though no head names permessage-deflate; perhaps with the parameters that were agreed to,
+    /// such as "server_max_window_bits=10; client_no_context_takeover".
     #[arg(long, value_name = "PARAMETERS", num_args = 0..=1, require_equals = true, default_missing_value = "", value_parser = agreement)]
     deflate: Option<Agreement>,
 
@@ -146,6 +147,24 @@ pub(crate) struct ShowArgs {
     /// The most frames in a message, inclusive [default: 1048576].
     #[arg(long, value_name = "FRAMES")]
     max_fragments: Option<u32>,
+}
+
+/// The arguments, with the parameters behind --deflate joined to it: a file may stand there too.
+pub(crate) fn joined(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut joined: Vec<OsString> = Vec::new();
+    for arg in args {
+        let is_parameters = arg.to_str().is_some_and(|arg| {
+            ["permessage-deflate", "server_", "client_"].iter().any(|start| arg.trim_start().starts_with(start))
+        });
+        match joined.last_mut().filter(|last| is_parameters && *last == "--deflate") {
+            Some(last) => {
+                last.push("=");
+                last.push(arg);
+            }
+            None => joined.push(arg),
+        }
+    }
+    joined
 }
 
 /// What was agreed, from the parameters of permessage-deflate.

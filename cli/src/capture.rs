@@ -17,7 +17,7 @@ use crate::args::DecodeArgs;
 use crate::input::{Input, Opened, READ};
 use crate::output::{At, Context, Format, name};
 use crate::progress::Progress;
-use crate::tcp::{Direction, Piece, Segment};
+use crate::tcp::{Direction, Piece, Reason, Segment};
 use crate::{Failure, Outcome};
 
 /// The longest block of a capture, in bytes.
@@ -41,8 +41,6 @@ pub(crate) fn run(
     let mut tracker = Tracker::new(args, out, err);
     if args.list {
         tracker.list_columns()?;
-    } else {
-        args.show.format().columns(tracker.out, true)?;
     }
     let (name, failure) = match opened {
         Opened::Capture(mut input) => {
@@ -141,7 +139,11 @@ fn read_file<W: Write>(input: &mut Input, tracker: &mut Tracker<'_, W>) -> Resul
     };
     let mut interfaces: Vec<Interface> = Vec::new();
     let mut unit = 1;
+    let (mut is_ng, mut is_big_endian) = (false, false);
     loop {
+        if let [0x0a, 0x0d, 0x0d, 0x0a, _, _, _, _, magic, ..] = reader.data() {
+            (is_ng, is_big_endian) = (true, *magic == 0x1a);
+        }
         let (len, block) = match reader.next() {
             Ok(found) => found,
             Err(PcapError::Eof) => break,
@@ -163,6 +165,15 @@ fn read_file<W: Write>(input: &mut Input, tracker: &mut Tracker<'_, W>) -> Resul
                 continue;
             }
             Err(PcapError::UnexpectedEof) => {
+                let data = reader.data();
+                let len = data.get(4..8).and_then(<[u8]>::first_chunk).map_or(u32::MAX, |len| {
+                    if is_big_endian { u32::from_be_bytes(*len) } else { u32::from_le_bytes(*len) }
+                });
+                // A block that is all there, or longer than any, is no block that was cut.
+                if is_ng && data.len() >= 8 && (len as usize <= data.len() || len as usize > MAX_BLOCK) {
+                    let at = reader.consumed();
+                    return Ok(Some(format!("is broken at byte {at}: no block of a capture begins there")));
+                }
                 tracker.warn("the capture ends within a packet")?;
                 break;
             }
@@ -185,12 +196,10 @@ fn read_file<W: Write>(input: &mut Input, tracker: &mut Tracker<'_, W>) -> Resul
             PcapBlockOwned::NG(Block::InterfaceDescription(about)) => {
                 const MOST: usize = 4096;
                 if interfaces.len() < MOST {
+                    // The parser reads the offset with the lower byte first, whatever the section's order is.
+                    let offset = if is_big_endian { about.ts_offset().swap_bytes() } else { about.ts_offset() };
                     let resolution = about.ts_resolution().unwrap_or(1_000_000);
-                    interfaces.push(Interface {
-                        link: Link::of(about.linktype),
-                        resolution,
-                        offset: about.ts_offset(),
-                    });
+                    interfaces.push(Interface { link: Link::of(about.linktype), resolution, offset });
                 }
             }
             PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
@@ -280,6 +289,7 @@ struct Tracker<'t, W> {
     kinds: BTreeMap<&'static str, u64>,
     tls: Vec<String>,
     shown: u64,
+    has_columns: bool,
     skipped: Skipped,
     is_violation: bool,
 }
@@ -289,6 +299,8 @@ struct Tracker<'t, W> {
 struct Skipped {
     fragments: u64,
     headers_cut: u64,
+    /// Directions whose bytes the snap length cuts.
+    cut: u64,
     links: BTreeMap<i32, u64>,
 }
 
@@ -357,6 +369,7 @@ impl<'t, W: Write> Tracker<'t, W> {
             kinds: BTreeMap::new(),
             tls: Vec::new(),
             shown: 0,
+            has_columns: false,
             skipped: Skipped::default(),
             is_violation: false,
         }
@@ -488,7 +501,7 @@ impl<'t, W: Write> Tracker<'t, W> {
         if let Piece::Bytes(bytes) = &piece {
             connection.bytes[from] += bytes.len() as u64;
             if let Follow::New = connection.follow {
-                self.begin(connection, from, bytes);
+                self.begin(connection, from, bytes)?;
             }
         }
         let context = self.context(connection);
@@ -507,7 +520,10 @@ impl<'t, W: Write> Tracker<'t, W> {
         };
         match piece {
             Piece::Bytes(mut bytes) => pair.push(sender, &mut bytes, &mut sink)?,
-            Piece::Gap { length, reason } => pair.gap(sender, length, reason.name(), &mut sink)?,
+            Piece::Gap { length, reason } => {
+                self.skipped.cut += u64::from(reason == Reason::SnapLength);
+                pair.gap(sender, length, reason.name(), &mut sink)?;
+            }
         }
         let has_frames = pair.sent_by(Role::Client).has_frames() || pair.sent_by(Role::Server).has_frames();
         if held.is_none() {
@@ -515,8 +531,8 @@ impl<'t, W: Write> Tracker<'t, W> {
         } else if pair.is_upgraded() {
             connection.kind = "websocket";
             self.is_violation |= is_violation;
-            self.shown += 1;
             let (said, left_out) = (held.take().unwrap_or_default(), *left_out);
+            self.show()?;
             if !self.args.list {
                 self.out.write_all(&said)?;
                 if left_out > 0 {
@@ -537,7 +553,7 @@ impl<'t, W: Write> Tracker<'t, W> {
     }
 
     /// The first bytes of a connection: who is the client, what is spoken, and whether to decode it.
-    fn begin(&mut self, connection: &mut Connection, from: usize, bytes: &[u8]) {
+    fn begin(&mut self, connection: &mut Connection, from: usize, bytes: &[u8]) -> io::Result<()> {
         let is_wanted = |end: usize| self.args.port == Some(connection.ends[end].port());
         let client = *connection.client.get_or_insert_with(|| {
             if let Some(server) = [0, 1].into_iter().find(|end| is_wanted(*end)) {
@@ -560,14 +576,26 @@ impl<'t, W: Write> Tracker<'t, W> {
         let is_named = args.stream == Some(connection.number) || args.port == Some(connection.ends[1 - client].port());
         let is_left_out = args.stream.is_some_and(|number| number != connection.number)
             || args.port.is_some_and(|port| port != connection.ends[1 - client].port());
-        if is_left_out || (!is_named && matches!(connection.kind, "tls" | "http/2")) {
+        if is_left_out || matches!(connection.kind, "tls" | "http/2") {
             connection.follow = Follow::Ignore;
-            return;
+            return Ok(());
         }
         let pair = Pair::new(args.show.config(Role::Server), args.show.config(Role::Client), &args.show.options());
         let held = (!is_named).then(Vec::new);
-        self.shown += u64::from(is_named);
+        if is_named {
+            self.show()?;
+        }
         connection.follow = Follow::Decode { pair: Box::new(pair), held, left_out: 0, finished: [false; 2] };
+        Ok(())
+    }
+
+    /// One more connection is shown.
+    fn show(&mut self) -> io::Result<()> {
+        self.shown += 1;
+        if !self.args.list && !core::mem::replace(&mut self.has_columns, true) {
+            self.format.columns(self.out, true)?;
+        }
+        Ok(())
     }
 
     fn context(&self, connection: &Connection) -> Context {
@@ -729,7 +757,7 @@ impl<'t, W: Write> Tracker<'t, W> {
             self.end(&mut connection)?;
         }
         self.print_list()?;
-        let Skipped { fragments, headers_cut, links } = core::mem::take(&mut self.skipped);
+        let Skipped { fragments, headers_cut, cut, links } = core::mem::take(&mut self.skipped);
         if fragments > 0 {
             self.warn(&format!("{fragments} packets are fragments of IP, which are not put together"))?;
         }
@@ -738,13 +766,22 @@ impl<'t, W: Write> Tracker<'t, W> {
                 "{headers_cut} packets are cut within their headers; capture with a larger snap length"
             ))?;
         }
+        if cut > 0 {
+            self.warn(&format!(
+                "the snap length cuts packets of {cut} directions, and nothing behind a cut is decoded; capture whole packets \
+                 (tcpdump -s 0)"
+            ))?;
+        }
         for (link, packets) in links {
             self.warn(&format!(
                 "{packets} packets have link type {link}, which is not known; those that are: Ethernet, Linux cooked, loopback, raw IP"
             ))?;
         }
         let [tls, http2, http] = ["tls", "http/2", "http"].map(|kind| self.kinds.get(kind).copied().unwrap_or(0));
-        if tls > 0 && !self.args.list && self.args.stream.is_none() {
+        if self.args.list {
+            return Ok(Outcome::Good);
+        }
+        if tls > 0 {
             let numbers = self.tls.join(", ");
             let more = if tls > self.tls.len() as u64 { ", ..." } else { "" };
             self.warn(&format!(
@@ -752,12 +789,12 @@ impl<'t, W: Write> Tracker<'t, W> {
                  keys (SSLKEYLOGFILE) in Wireshark and export the stream"
             ))?;
         }
-        if self.shown == 0 && !self.args.list {
+        if self.shown == 0 {
             let total = self.next;
             let what = match (self.args.stream, self.args.port) {
                 (Some(number), _) if number >= total => format!("has no connection {number}"),
-                (Some(number), _) => format!("has no data on connection {number}"),
-                (_, Some(port)) => format!("has no connection to port {port} that carries data"),
+                (Some(number), _) => format!("has nothing to decode on connection {number}"),
+                (_, Some(port)) => format!("has nothing to decode on connections to port {port}"),
                 _ => "has no connection that carries an opening handshake".to_owned(),
             };
             return Err(Failure::Unusable(format!(

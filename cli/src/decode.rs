@@ -176,11 +176,11 @@ fn decode(
     let Ending { is_violation, unusable, warning } =
         stream.finish(time, &mut |record: &Record<'_>| format.write(out, context, record))?;
     out.flush()?;
-    if let Some(warning) = warning {
-        let _ = writeln!(err, "wsframe: warning: {warning}");
-    }
     if let Some(error) = failure {
         return Err(Failure::Unusable(error));
+    }
+    if let Some(warning) = warning {
+        let _ = writeln!(err, "wsframe: warning: {warning}");
     }
     match unusable {
         Some(unusable) => Err(Failure::Unusable(format!("{} {unusable}", input.name()))),

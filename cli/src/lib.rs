@@ -67,7 +67,7 @@ impl core::fmt::Debug for Process<'_> {
 
 /// Runs the program with these arguments, of which the first is its name; returns its exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>, mut process: Process<'_>) -> u8 {
-    let result = match Args::try_parse_from(args) {
+    let result = match Args::try_parse_from(args::joined(args)) {
         Ok(args) => command(args, &mut process),
         Err(error) => usage(&error, process.stdout),
     };

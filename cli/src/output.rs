@@ -201,22 +201,32 @@ impl Lines<'_> {
                 }
                 self.note("hint", &hint.message)
             }
-            Record::Gap { offset, length, reason } => {
-                let content = match *reason {
-                    "snap length" => "cut by the snap length of the capture: nothing behind it is decoded",
-                    _ => "missing in the capture: nothing behind it is decoded",
+            Record::Gap { offset, length, reason, state } => {
+                let inside = match *state {
+                    "in_frame" => "inside a frame: ",
+                    "in_message" => "inside a message: ",
+                    "in_head" => "inside a head: ",
+                    _ => "",
                 };
-                self.line(*offset, "gap", AnsiColor::Red, Some(*length), None, content)
-            }
-            Record::AfterClose { offset, length } => {
-                let content = "behind the Close frame: ignored (RFC 6455 section 5.5.1)";
-                self.line(*offset, "rest", AnsiColor::BrightBlack, Some(*length), None, content)
+                let what = match *reason {
+                    "snap length" => "cut by the snap length of the capture",
+                    "lost" => "missing in the capture",
+                    reason => reason,
+                };
+                let content = format!("{inside}{what}; nothing behind it is decoded");
+                self.line(*offset, "gap", AnsiColor::Red, Some(*length), None, &content)
             }
             Record::Stats(stats) => {
                 let Lines { out, prefix, .. } = self;
                 stats.lines().iter().try_for_each(|line| writeln!(out, "{prefix}  {line}"))
             }
-            Record::End { offset, state } => self.line(*offset, "end", AnsiColor::BrightBlack, None, None, state),
+            Record::End { offset, state, after_close } => {
+                if let Some(bytes) = after_close {
+                    let content = "behind the Close frame: ignored (RFC 6455 section 5.5.1)";
+                    self.line(offset - bytes, "rest", AnsiColor::BrightBlack, Some(*bytes), None, content)?;
+                }
+                self.line(*offset, "end", AnsiColor::BrightBlack, None, None, state)
+            }
         }
     }
 
@@ -256,7 +266,9 @@ impl Lines<'_> {
         let code = violation.close_code();
         let rule = format!("{} (RFC 6455 section {})", violation.meaning(), violation.section());
         self.note("where", &place)?;
-        for row in dump.iter().flat_map(|dump| dump.rows()) {
+        // Offset, hex and letters of 16 bytes take 90 columns.
+        let row_len = if self.terminal.width >= 90 { 16 } else { 8 };
+        for row in dump.iter().flat_map(|dump| dump.rows(row_len)) {
             writeln!(self.out, "              {}", row.trim_end())?;
         }
         for (label, text) in value.lines() {

@@ -82,19 +82,19 @@ impl Serialize for Dump {
 }
 
 impl Dump {
-    /// Rows of hex with letters beside them, and a mark below the byte.
-    pub fn rows(&self) -> Vec<String> {
+    /// Rows of hex with letters beside them, and a mark below the byte; of so many bytes each.
+    pub fn rows(&self, row_len: usize) -> Vec<String> {
         let mut rows = Vec::new();
-        for (i, row) in self.bytes.chunks(ROW).enumerate() {
-            let mut text = format!("{:>10}", self.offset + (i * ROW) as u64);
+        for (i, row) in self.bytes.chunks(row_len).enumerate() {
+            let mut text = format!("{:>10}", self.offset + (i * row_len) as u64);
             for byte in row {
                 // Writing to a string cannot fail.
                 let _ = write!(text, " {byte:02x}");
             }
             let letters = letters(row);
-            rows.push(format!("{text:<width$}  {letters}", width = 10 + 3 * ROW));
-            if self.marked / ROW == i {
-                rows.push(format!("{:>width$}", "^^", width = 10 + 3 * (self.marked % ROW + 1)));
+            rows.push(format!("{text:<width$}  {letters}", width = 10 + 3 * row_len));
+            if self.marked / row_len == i {
+                rows.push(format!("{:>width$}", "^^", width = 10 + 3 * (self.marked % row_len + 1)));
             }
         }
         rows

@@ -370,8 +370,12 @@ impl Head {
             (None, [accept]) => accept.len() == 28 && accept.ends_with(b"="),
             _ => false,
         };
-        if !is_proof {
-            self.problem("Accept", without_full_stop(Failure::Accept.meaning()));
+        match accepts.len() {
+            0 => self.problem("Accept", "there is no Sec-WebSocket-Accept"),
+            1 if is_proof => {}
+            1 if offer.is_none() => self.problem("Accept", "Sec-WebSocket-Accept is not 20 bytes in base64"),
+            1 => self.problem("Accept", without_full_stop(Failure::Accept.meaning())),
+            _ => self.problem("Accept", "there is more than one Sec-WebSocket-Accept"),
         }
         // The check is that of a client; its key is another, so the proof is one for it.
         let proof = handshake::accept_key(b"AAAAAAAAAAAAAAAAAAAAAA==");

@@ -18,7 +18,7 @@ const MAX_FRAME: u64 = 64 * 1024 * 1024;
 
 /// What is known of the place of a violation.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Place<'s> {
     /// The offset of the first byte of the window.
     pub(crate) window: u64,
     /// That of the frame that broke a rule, or of the window if the frame began before.
@@ -29,6 +29,8 @@ pub(crate) struct Place {
     pub(crate) is_behind_head: bool,
     /// Whether the window is the beginning of the stream, and the frames before may be no frames either.
     pub(crate) may_be_chance: bool,
+    /// Where the decoder saw frames begin, at the beginning of the stream.
+    pub(crate) starts: &'s [u64],
     /// Whether a header broke the rule, and not a payload.
     pub(crate) in_header: bool,
     pub(crate) role: Role,
@@ -38,7 +40,7 @@ pub(crate) struct Place {
 }
 
 /// What the bytes of the window are, as far as that can be told.
-pub(crate) fn look(window: &[u8], place: Place) -> Option<Hint> {
+pub(crate) fn look(window: &[u8], place: Place<'_>) -> Option<Hint> {
     let at = (place.frame - place.window) as usize;
     let bytes = window.get(at..)?;
     let hint = |kind, message: String| Some(Hint { offset: place.frame, kind, message, frames_offset: None });
@@ -79,7 +81,8 @@ pub(crate) fn look(window: &[u8], place: Place) -> Option<Hint> {
     let first = if place.may_be_chance { 1 } else { at + 1 };
     let found = (first..window.len()).find(|at| fits(&window[*at..], place.role, place.allowed_rsv, place.is_end))?;
     let offset = place.window + found as u64;
-    (Some(found) != frame_len(bytes).map(|len| at + len) && found != at).then(|| {
+    let is_next = Some(found) == frame_len(bytes).map(|len| at + len);
+    (!is_next && !place.starts.contains(&offset)).then(|| {
         let message = format!(
             "Frames seem to begin at byte {offset}: what stands before may be the end of a frame whose beginning is missing."
         );

@@ -83,15 +83,10 @@ pub enum Record<'a> {
         offset: u64,
         /// How many are missing.
         length: u64,
-        /// `"lost"` or `"snap length"`.
+        /// `"lost"` or `"snap length"`; for a proxy, `"not decoded in time"`.
         reason: &'a str,
-    },
-    /// Bytes behind a Close frame, which the receiver ignores (RFC 6455 §5.5.1).
-    AfterClose {
-        /// Of the first of them.
-        offset: u64,
-        /// How many there are.
-        length: u64,
+        /// Where the decoder was.
+        state: &'a str,
     },
     /// What the stream consisted of.
     Stats(&'a Stats),
@@ -101,6 +96,9 @@ pub enum Record<'a> {
         offset: u64,
         /// Where the decoder was.
         state: &'a str,
+        /// How many bytes came behind a Close frame, which the receiver ignores (RFC 6455 §5.5.1).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        after_close: Option<u64>,
     },
 }
 

@@ -14,7 +14,7 @@ use wsframe::{
 use crate::body::Body;
 use crate::dump::{ROW, Recent};
 use crate::frames::Frames;
-use crate::head::{Finder, Front, Head, Kind, MAX_HEAD, Offer};
+use crate::head::{Finder, Front, Head, Kind, MAX_HEAD, Offer, WIDEST};
 use crate::hint::{self, Place};
 use crate::record::{Broken, Frame, HeadRecord, Payload, Record};
 use crate::stats::Stats;
@@ -22,6 +22,9 @@ use crate::value::{Text, Value};
 
 /// The beginning of the frames that is kept for a hint, in bytes.
 const BEGINNING: usize = 16 * 1024;
+
+/// So many frames at the beginning of a stream may be chance.
+const FEW: usize = 3;
 
 /// Adds an engine to an assembler: `None` if the caller has none.
 pub type Inflate = fn(Assembler, Agreement, Role) -> Assembler;
@@ -84,6 +87,8 @@ pub struct Stream {
     recent: Recent,
     /// The beginning of the frames.
     beginning: Vec<u8>,
+    /// Where the first few frames began.
+    starts: Vec<u64>,
     text: Text,
     stats: Stats,
     /// Bytes behind the heads that were decoded.
@@ -188,6 +193,7 @@ impl Stream {
             start: 0,
             recent: Recent::default(),
             beginning: Vec::new(),
+            starts: Vec::new(),
             text: Text::default(),
             stats: Stats::default(),
             decoded: 0,
@@ -418,7 +424,7 @@ impl Stream {
         let is_upgrade = head.is_upgrade;
         let body = head.body();
         // What the server answered counts; without its answer, what the client offered.
-        let deflate = head.deflate.filter(|_| is_upgrade);
+        let deflate = head.deflate;
         if head.kind == Kind::Request && self.has_frames {
             self.handshake.answer = None;
         }
@@ -481,7 +487,9 @@ impl Stream {
         self.has_frames = true;
         let from_head = self.head.as_ref().and_then(|head| head.deflate);
         let told = self.handshake.answer.filter(|_| self.role == Role::Server);
-        let agreed = told.unwrap_or(from_head).or(self.options.deflate);
+        // Parameters that are given say more than an offer, or than no head.
+        let given = self.options.deflate.filter(|given| *given != WIDEST);
+        let agreed = given.or(told.unwrap_or(from_head)).or(self.options.deflate);
         let allowed_rsv = if agreed.is_some() { Rsv::RSV1 } else { Rsv::NONE };
         self.assembler = Assembler::with_config(self.role, self.config);
         if let Some((agreed, inflate)) = agreed.zip(self.options.inflate) {
@@ -492,6 +500,7 @@ impl Stream {
         self.start = self.offset;
         self.recent = Recent::new(self.offset);
         self.beginning.clear();
+        self.starts.clear();
         self.text.clear();
         self.phase = Phase::Frames;
     }
@@ -506,6 +515,9 @@ impl Stream {
         let mut at = self.offset;
         while !rest.is_empty() && !matches!(self.assembler.state(), State::Closed | State::Failed) {
             let step = self.frames.step(rest, at);
+            if self.starts.len() <= FEW && self.starts.last() != Some(&self.frames.start()) {
+                self.starts.push(self.frames.start());
+            }
             if let Some(header) = &step.header {
                 self.stats.frame();
                 if matches!(header.opcode(), Opcode::Text | Opcode::Binary) {
@@ -641,14 +653,14 @@ impl Stream {
             sink(&Record::Violation(&broken))?;
         }
         if pending.is_said && (is_end || pending.window.len() >= hint::WINDOW) {
-            const FEW: u64 = 3;
             let place = Place {
                 window: pending.window_start,
                 frame: self.frames.start().max(pending.window_start),
                 violation: pending.offset,
                 is_behind_head: self.frames.start() == self.start && self.has_head,
-                may_be_chance: pending.window_start == self.start && !self.has_head && self.frames.number() <= FEW,
+                may_be_chance: pending.window_start == self.start && !self.has_head && self.starts.len() <= FEW,
                 in_header: self.frames.payload().is_none_or(|(start, _)| pending.offset < start),
+                starts: &self.starts,
                 role: self.role,
                 allowed_rsv: self.frames.allowed_rsv(),
                 is_end: is_end && pending.window.len() < hint::WINDOW,
@@ -692,7 +704,7 @@ impl Stream {
     pub fn gap<E>(&mut self, length: u64, reason: &str, sink: Sink<'_, E>) -> Result<(), E> {
         self.settle(sink)?;
         let offset = self.offset + self.held.len() as u64;
-        sink(&Record::Gap { offset, length, reason })?;
+        sink(&Record::Gap { offset, length, reason, state: self.state() })?;
         if !self.is_over() {
             self.phase = Phase::Over(Over::Gap);
             self.held.clear();
@@ -724,18 +736,18 @@ impl Stream {
             }
             _ => None,
         };
-        match &self.phase {
-            Phase::Body { body, start } => sink(&Record::Body { offset: *start, length: body.len() })?,
-            Phase::Over(Over::Closed { at }) if self.offset > *at => {
-                sink(&Record::AfterClose { offset: *at, length: self.offset - at })?;
-            }
-            _ => {}
+        if let Phase::Body { body, start } = &self.phase {
+            sink(&Record::Body { offset: *start, length: body.len() })?;
         }
+        let after_close = match self.phase {
+            Phase::Over(Over::Closed { at }) if self.offset > at => Some(self.offset - at),
+            _ => None,
+        };
         if self.options.stats {
             self.stats.finish(self.decoded, time);
             sink(&Record::Stats(&self.stats))?;
         }
-        sink(&Record::End { offset: self.offset, state })?;
+        sink(&Record::End { offset: self.offset, state, after_close })?;
         Ok(Ending { is_violation: state == "failed", unusable: self.unusable.take(), warning })
     }
 }

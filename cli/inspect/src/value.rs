@@ -120,7 +120,8 @@ impl Value {
             }
             Violation::MessageTooLong => {
                 // The header of a frame that is refused may be counted already.
-                let before = frames.message().declared - frames.header().map_or(0, |header| header.payload_len());
+                let before =
+                    frames.message().declared.saturating_sub(frames.header().map_or(0, |header| header.payload_len()));
                 value.declared_length = declared.map(|declared| before.saturating_add(declared));
                 value.limit = Some(config.max_message_len());
             }
@@ -145,7 +146,7 @@ impl Value {
         self.received_code = Some(code);
         self.received_name = Some(CloseCode::new(code).map_or("not defined", CloseCode::name));
         if violation == Violation::CloseReasonNotUtf8 {
-            let before = reason.get(..(offset - start) as usize - 2).unwrap_or_default();
+            let before = reason.get(..((offset - start) as usize).saturating_sub(2)).unwrap_or_default();
             self.text_before = Some(valid_end(before));
             self.around(offset, frames, recent);
         } else if !reason.is_empty() {
@@ -154,7 +155,8 @@ impl Value {
     }
 
     fn around(&mut self, offset: u64, frames: &Frames, recent: &Recent) {
-        let Some((start, end)) = frames.payload() else { return };
+        // The last byte of an empty frame is in its header.
+        let Some((start, end)) = frames.payload().filter(|(start, _)| *start <= offset) else { return };
         let from = offset.saturating_sub(AROUND).max(start).max(recent.start());
         let hex = unmasked(from, end.min(offset + 1 + AROUND).min(recent.end()), frames, recent);
         self.payload = Some(Around { offset: from, hex, marked: (offset - from) as usize });

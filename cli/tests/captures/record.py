@@ -165,7 +165,7 @@ def main():
     record(out, "any.pcap", network, "10.9.0.2", ["-i", "any", "--time-stamp-precision=nano"], 1, good)
     record(out, "any-v1.pcap", network, "10.9.0.2", ["-i", "any", "-y", "LINUX_SLL"], 1, good)
     # Frames cut by the snap length.
-    record(out, "snap.pcap", network, "10.9.0.2", ["-i", "tun0", "-s", "250"], 1, good)
+    record(out, "snap.pcap", network, "10.9.0.2", ["-i", "tun0", "-s", "380"], 3, good)
     for namespace in (A, B):
         sh("ip", "netns", "del", namespace)
     # Without a packet of data of each connection.

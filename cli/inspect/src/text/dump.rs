@@ -173,7 +173,12 @@ impl Dump {
 
     /// Checks the offset of a row against the bytes before it.
     fn place(&mut self, row: &Row<'_>, at: Position, out: &mut Vec<u8>) -> Result<(), String> {
-        let values = || [16, 8, 10].into_iter().filter(|radix| self.radix.is_none_or(|known| known == *radix));
+        // od writes octal and decimal offsets with seven digits; with other widths they are hex.
+        let may_be = |radix: u32| match self.radix {
+            Some(known) => known == radix,
+            None => radix == 16 || (row.offset.len() == 7 && !row.has_colon),
+        };
+        let values = || [16, 8, 10].into_iter().filter(|radix| may_be(*radix));
         let value = |radix: u32| u64::from_str_radix(row.offset, radix).ok();
         let is_zero = row.offset.bytes().all(|byte| byte == b'0');
         if !self.has_begun || (is_zero && self.next != 0 && !row.bytes.is_empty()) {

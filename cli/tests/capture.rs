@@ -1,0 +1,395 @@
+//! Captures of packets: the same bytes in every kind of link and file, and with tshark as a witness.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+
+use serde_json::Value;
+
+fn capture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(name)
+}
+
+/// Runs the program over this standard input.
+fn run(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wsframe"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = thread::spawn(move || _ = stdin.write_all(&input));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn records(output: &Output) -> Vec<Value> {
+    stdout(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// A packet of a capture that tcpdump wrote with the byte order of this machine: its time in microseconds, and its bytes.
+type Packet = (u64, Vec<u8>);
+
+/// The packets of a capture of raw IP.
+fn packets(name: &str) -> Vec<Packet> {
+    let bytes = std::fs::read(capture(name)).unwrap();
+    let number = |at: usize| u32::from_le_bytes(*bytes[at..].first_chunk().unwrap());
+    assert_eq!((number(0), number(20)), (0xa1b2_c3d4, 101), "microseconds, raw IP");
+    let mut packets = Vec::new();
+    let mut at = 24;
+    while at < bytes.len() {
+        let len = number(at + 8) as usize;
+        let time = u64::from(number(at)) * 1_000_000 + u64::from(number(at + 4));
+        packets.push((time, bytes[at + 16..at + 16 + len].to_vec()));
+        at += 16 + len;
+    }
+    packets
+}
+
+/// A pcap file of these packets.
+fn pcap(link: u32, packets: &[Packet], big_endian: bool, nanoseconds: bool) -> Vec<u8> {
+    let number = |number: u32| if big_endian { number.to_be_bytes() } else { number.to_le_bytes() };
+    let magic = if nanoseconds { 0xa1b2_3c4d } else { 0xa1b2_c3d4 };
+    let version = if big_endian { [0, 2, 0, 4] } else { [2, 0, 4, 0] };
+    let mut file = [number(magic), version, [0; 4], [0; 4], number(262_144), number(link)].concat();
+    for (time, bytes) in packets {
+        let fraction = (time % 1_000_000) as u32 * if nanoseconds { 1000 } else { 1 };
+        let len = number(bytes.len() as u32);
+        file.extend([number((time / 1_000_000) as u32), number(fraction), len, len].concat());
+        file.extend(bytes);
+    }
+    file
+}
+
+/// A pcapng file with an interface a link, whose packets take turns.
+fn pcapng(links: &[(u16, Vec<Packet>)], big_endian: bool) -> Vec<u8> {
+    let number = |number: u32| if big_endian { number.to_be_bytes() } else { number.to_le_bytes() };
+    let short = |number: u16| if big_endian { number.to_be_bytes() } else { number.to_le_bytes() };
+    let block = |kind: u32, body: &[u8]| {
+        let padded = body.len().next_multiple_of(4);
+        let len = number(padded as u32 + 12);
+        [&number(kind)[..], &len, body, &vec![0; padded - body.len()], &len].concat()
+    };
+    let version = [short(1), short(0)].concat();
+    let mut file = block(0x0a0d_0d0a, &[&number(0x1a2b_3c4d)[..], &version, &[0xff; 8]].concat());
+    for (i, (link, _)) in links.iter().enumerate() {
+        // The second one counts in milliseconds, and from another second on.
+        let options = match i {
+            0 => vec![],
+            _ => [&short(9)[..], &short(1), &[3, 0, 0, 0], &short(14), &short(8), &offset(100, big_endian), &[0; 4]]
+                .concat(),
+        };
+        file.extend(block(1, &[&short(*link)[..], &[0; 2], &number(0), &options].concat()));
+    }
+    for i in 0..links[0].1.len() {
+        let which = i % links.len();
+        let (time, bytes) = &links[which].1[i];
+        let time = if which == 0 { *time } else { time / 1000 - 100_000 };
+        let len = number(bytes.len() as u32);
+        let head = [number(which as u32), number((time >> 32) as u32), number(time as u32), len, len].concat();
+        file.extend(block(6, &[&head[..], bytes].concat()));
+    }
+    file
+}
+
+fn offset(seconds: i64, big_endian: bool) -> [u8; 8] {
+    if big_endian { seconds.to_be_bytes() } else { seconds.to_le_bytes() }
+}
+
+fn wrapped(packets: &[Packet], wrap: impl Fn(&[u8]) -> Vec<u8>) -> Vec<Packet> {
+    packets.iter().map(|(time, bytes)| (*time, wrap(bytes))).collect()
+}
+
+/// The type of a packet for Ethernet.
+fn ether_type(packet: &[u8]) -> &'static [u8] {
+    if packet[0] >> 4 == 4 { &[0x08, 0x00] } else { &[0x86, 0xdd] }
+}
+
+#[test]
+fn every_link_and_every_file_format_gives_the_same() {
+    for name in ["lossy.pcap", "lossy-ipv6.pcap"] {
+        let packets = packets(name);
+        let expected = run(&["decode", capture(name).to_str().unwrap()], b"");
+        assert_eq!(expected.status.code(), Some(0));
+        assert!(stdout(&expected).lines().count() > 40);
+        let ethernet = |bytes: &[u8]| [&[2; 12][..], ether_type(bytes), bytes].concat();
+        let links: Vec<(&str, u32, Vec<Packet>)> = vec![
+            ("raw", 12, packets.clone()),
+            ("ethernet", 1, wrapped(&packets, ethernet)),
+            // Short frames are filled up.
+            ("ethernet with a trailer", 1, wrapped(&packets, |bytes| [&ethernet(bytes)[..], &[0; 7]].concat())),
+            ("vlan", 1, wrapped(&packets, |bytes| [&[2; 12][..], &[0x81, 0, 0, 5], ether_type(bytes), bytes].concat())),
+            (
+                "two vlans",
+                1,
+                wrapped(&packets, |bytes| {
+                    [&[2; 12][..], &[0x88, 0xa8, 0, 5, 0x81, 0, 0, 6], ether_type(bytes), bytes].concat()
+                }),
+            ),
+            ("loopback", 0, wrapped(&packets, |bytes| [&[2, 0, 0, 0], bytes].concat())),
+            ("loopback of OpenBSD", 108, wrapped(&packets, |bytes| [&[0, 0, 0, 2], bytes].concat())),
+            ("cooked", 113, wrapped(&packets, |bytes| [&[0; 14][..], ether_type(bytes), bytes].concat())),
+            ("cooked, version 2", 276, wrapped(&packets, |bytes| [ether_type(bytes), &[0; 18][..], bytes].concat())),
+        ];
+        for (link, number, packets) in &links {
+            for (big_endian, nanoseconds) in [(false, false), (true, false), (false, true)] {
+                let output = run(&["decode"], &pcap(*number, packets, big_endian, nanoseconds));
+                assert_eq!(stdout(&output), stdout(&expected), "{name}, {link}");
+            }
+        }
+        // Two interfaces of different kinds in one file; the second has times of milliseconds.
+        for big_endian in [false, true] {
+            let both = [(1, links[1].2.clone()), (276, links[8].2.clone())];
+            let output = run(&["decode", "--json"], &pcapng(&both, big_endian));
+            let expected = run(&["decode", "--json", capture(name).to_str().unwrap()], b"");
+            let (found, expected) = (records(&output), records(&expected));
+            assert_eq!(found.len(), expected.len());
+            for (found, expected) in found.iter().zip(&expected) {
+                let (mut found, mut expected) = (found.clone(), expected.clone());
+                let [at, right] = [&mut found, &mut expected]
+                    .map(|record| record.as_object_mut().unwrap().remove("time").unwrap().as_f64().unwrap());
+                assert_eq!(found, expected);
+                assert!((at - right).abs() < 0.0011, "{at} {right}");
+            }
+        }
+    }
+}
+
+#[test]
+fn extension_headers_of_ipv6_are_passed_over() {
+    let packets = wrapped(&packets("lossy-ipv6.pcap"), |bytes| {
+        // Hop-by-hop options and destination options before TCP.
+        let mut packet = bytes.to_vec();
+        let len = u16::from_be_bytes([bytes[4], bytes[5]]) + 16;
+        packet[4..6].copy_from_slice(&len.to_be_bytes());
+        packet[6] = 0;
+        packet.splice(40..40, [60, 0, 1, 4, 0, 0, 0, 0, 6, 0, 1, 4, 0, 0, 0, 0]);
+        packet
+    });
+    let output = run(&["decode"], &pcap(101, &packets, false, false));
+    assert_eq!(stdout(&output), stdout(&run(&["decode", capture("lossy-ipv6.pcap").to_str().unwrap()], b"")));
+}
+
+#[test]
+fn a_capture_that_is_cut_or_broken_keeps_what_came_before() {
+    let packets = packets("lossy.pcap");
+    let file = pcap(101, &packets, false, false);
+    let whole = stdout(&run(&["decode"], &file));
+    // In the middle of a packet of the last connection.
+    let output = run(&["decode"], &file[..file.len() - 2000]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("ends within a packet"), "{errors}");
+    let found = String::from_utf8(output.stdout).unwrap();
+    let same = whole.lines().zip(found.lines()).take_while(|(whole, found)| whole == found).count();
+    assert!(same > 30, "{found}");
+    // A block that is none.
+    let mut blocks = pcapng(&[(101, packets)], false);
+    let len = blocks.len();
+    blocks.truncate(len / 2 / 4 * 4);
+    blocks.extend([0xee; 4000]);
+    let output = run(&["decode"], &blocks);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stdout(&output).lines().count() > 10);
+    for nothing in
+        [&b"\xd4\xc3\xb2\xa1"[..], b"\x0a\x0d\x0d\x0a\x1c\0\0\0", b"\x0a\x0d\x0d\x0a\xff\xff\xff\xff\x4d\x3c\x2b\x1a"]
+    {
+        let output = run(&["decode"], nothing);
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(output.stderr.split(|byte| *byte == b'\n').count(), 2, "one line");
+    }
+}
+
+/// A segment of TCP over IPv4 between two ports of one machine.
+fn segment(from: u16, to: u16, sequence: u32, acknowledged: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
+    let len = (40 + payload.len()) as u16;
+    let [from, to] = [from, to].map(u16::to_be_bytes);
+    [
+        &[0x45, 0][..],
+        &len.to_be_bytes(),
+        &[0, 0, 0, 0, 64, 6, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1],
+        &from,
+        &to,
+        &sequence.to_be_bytes(),
+        &acknowledged.to_be_bytes(),
+        &[0x50, flags, 0xff, 0xff, 0, 0, 0, 0],
+        payload,
+    ]
+    .concat()
+}
+
+const SYN: u8 = 2;
+const RST: u8 = 4;
+const ACK: u8 = 16;
+const FIN: u8 = 1;
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+const HELLO: &[u8] = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+
+fn in_time(packets: impl IntoIterator<Item = Vec<u8>>) -> Vec<Packet> {
+    packets.into_iter().enumerate().map(|(i, packet)| (i as u64 * 1000, packet)).collect()
+}
+
+#[test]
+fn ends_that_connect_again_are_another_connection() {
+    let after = 1 + REQUEST.len() as u32;
+    let connection = |first: u32| {
+        [
+            segment(5000, 80, first, 0, SYN, b""),
+            segment(80, 5000, 900, first + 1, SYN | ACK, b""),
+            segment(5000, 80, first + 1, 901, ACK, REQUEST),
+            // Both again, and a segment that begins before what is known.
+            segment(5000, 80, first + 1, 901, ACK, REQUEST),
+            segment(5000, 80, first + after - 4, 901, ACK, &[b"\r\n\r\n", HELLO].concat()),
+            segment(5000, 80, first + after + 11, 901, RST, b""),
+        ]
+    };
+    let file = pcap(101, &in_time(connection(100).into_iter().chain(connection(70_000))), false, false);
+    let output = run(&["decode", "--json", "--list"], &file);
+    let found = records(&output);
+    assert_eq!(found.len(), 2);
+    for (i, record) in found.iter().enumerate() {
+        assert_eq!((record["stream"].as_u64(), record["client_messages"].as_u64()), (Some(i as u64), Some(1)));
+        assert_eq!(record["client_bytes"].as_u64(), Some(REQUEST.len() as u64 + 11));
+        assert_eq!(record["tcp"], "reset by the client");
+    }
+}
+
+#[test]
+fn a_connection_without_its_beginning_is_decoded_if_its_port_is_named() {
+    let packets = in_time([
+        segment(5000, 80, 77, 901, ACK, HELLO),
+        segment(80, 5000, 901, 88, ACK, b"\x81\x02ok"),
+        segment(5000, 80, 88, 905, ACK | FIN, b""),
+        segment(80, 5000, 905, 89, ACK | FIN, b""),
+    ]);
+    let file = pcap(101, &packets, false, false);
+    let output = run(&["decode", "--json"], &file);
+    assert_eq!(output.status.code(), Some(2));
+    for named in [["--port", "80"], ["--stream", "0"]] {
+        let output = run(&["decode", "--json", named[0], named[1]], &file);
+        assert_eq!(output.status.code(), Some(0));
+        let found = records(&output);
+        let messages: Vec<_> = found.iter().filter(|record| record["event"] == "message").collect();
+        assert_eq!((&messages[0]["direction"], &messages[0]["payload_hex"]), (&"client".into(), &"48656c6c6f".into()));
+        assert_eq!((&messages[1]["direction"], &messages[1]["payload_hex"]), (&"server".into(), &"6f6b".into()));
+    }
+}
+
+#[test]
+fn a_violation_in_a_capture_is_exit_code_1() {
+    let packets = in_time([
+        segment(5000, 80, 100, 0, SYN, b""),
+        segment(80, 5000, 900, 101, SYN | ACK, b""),
+        segment(5000, 80, 101, 901, ACK, &[REQUEST, b"\x81\x02hi"].concat()),
+    ]);
+    let output = run(&["decode", "--json"], &pcap(101, &packets, false, false));
+    let found = records(&output);
+    assert!(found.iter().any(|record| record["rule"] == "MaskMissing" && record["direction"] == "client"));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+/// A capture of a million packets and a hundred thousand connections through a pipe.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_follow_the_length_of_a_capture() {
+    for arguments in [&["decode", "--json"][..], &["decode", "--json", "--list"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wsframe"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&pcap(101, &[], false, false)).unwrap();
+        let write = |stdin: &mut std::process::ChildStdin, packets: Vec<Vec<u8>>| {
+            stdin.write_all(&pcap(101, &in_time(packets), false, false)[24..]).unwrap();
+        };
+        // Connections that never end.
+        for i in 0..60_000_u32 {
+            let port = (i % 60_000 + 1024) as u16;
+            write(&mut stdin, vec![segment(port, 80, 5, 0, SYN, b""), segment(port, 80, 6, 0, ACK, REQUEST)]);
+        }
+        // One with much traffic, and holes that are filled late.
+        let message = [&b"\x82\xfe\x10\x00\0\0\0\0"[..], &[7; 4096]].concat();
+        write(&mut stdin, vec![segment(1000, 80, 0, 0, SYN, b""), segment(1000, 80, 1, 0, ACK, REQUEST)]);
+        let mut sequence = 1 + REQUEST.len() as u32;
+        for _ in 0..40_000 {
+            let next = sequence.wrapping_add(2000);
+            write(
+                &mut stdin,
+                vec![
+                    segment(1000, 80, next, 0, ACK, &message[2000..]),
+                    segment(1000, 80, sequence, 0, ACK, &message[..2000]),
+                ],
+            );
+            sequence = sequence.wrapping_add(message.len() as u32);
+        }
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let peak = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        let peak: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
+        drop(stdin);
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert!(peak < 128 * 1024, "{peak} KiB");
+    }
+}
+
+/// The frames of each direction of each connection, as tshark sees them: opcode and length of the payload.
+fn by_tshark(path: &Path) -> Option<Vec<(String, String, String)>> {
+    let fields = ["tcp.stream", "tcp.dstport", "websocket.opcode"].into_iter().flat_map(|field| ["-e", field]);
+    let output = Command::new("tshark")
+        .arg("-r")
+        .arg(path)
+        .args(["-o", "tcp.reassemble_out_of_order:TRUE", "-Y", "websocket", "-T", "fields"])
+        .args(fields)
+        .output();
+    let output = match output {
+        Ok(output) => output,
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "tshark is needed here: {error}");
+            eprintln!("tshark is not installed: there is no second opinion");
+            return None;
+        }
+    };
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut frames = Vec::new();
+    for line in text.lines() {
+        let columns: Vec<&str> = line.split('\t').collect();
+        let is_to_server = ["9001", "9002"].contains(&columns[1]);
+        let sender = if is_to_server { "client" } else { "server" };
+        for opcode in columns[2].split(',') {
+            frames.push((columns[0].to_owned(), sender.to_owned(), opcode.to_owned()));
+        }
+    }
+    Some(frames)
+}
+
+#[test]
+fn tshark_sees_the_same_frames() {
+    for name in ["lossy.pcap", "lossy-ipv6.pcap", "any.pcap", "any-v1.pcap"] {
+        let Some(mut expected) = by_tshark(&capture(name)) else { return };
+        let output = run(&["decode", "--json", "--frames", capture(name).to_str().unwrap()], b"");
+        let mut found: Vec<_> = records(&output)
+            .iter()
+            .filter(|record| record["event"] == "frame")
+            .map(|record| {
+                let text = |field: &str| record[field].to_string().trim_matches('"').to_owned();
+                (text("stream"), text("direction"), text("opcode"))
+            })
+            .collect();
+        // In the order of each direction.
+        expected.sort_by_key(|(stream, sender, _)| (stream.clone(), sender.clone()));
+        found.sort_by_key(|(stream, sender, _)| (stream.clone(), sender.clone()));
+        assert!(expected.len() > 15, "{name}");
+        assert_eq!(found, expected, "{name}");
+    }
+}
