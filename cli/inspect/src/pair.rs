@@ -24,7 +24,9 @@ impl Pair {
     pub fn new(server: Config, client: Config, options: &Options) -> Pair {
         let mut from_client = Stream::new(Role::Server, server, options.clone());
         from_client.wait_for_answers();
-        Pair { client: Box::new(from_client), server: Box::new(Stream::new(Role::Client, client, options.clone())) }
+        let mut from_server = Stream::new(Role::Client, client, options.clone());
+        from_server.pause_at_answers();
+        Pair { client: Box::new(from_client), server: Box::new(from_server) }
     }
 
     /// What the end with this role sent.
@@ -56,8 +58,10 @@ impl Pair {
         match sender {
             Role::Client => self.server.set_offer(self.client.offer()),
             Role::Server => {
-                if let Some(agreed) = self.server.take_answer() {
+                // What the client sent before the answer comes before what the server sends behind it.
+                while let Some(agreed) = self.server.take_answer() {
                     self.client.set_answer(agreed, &mut |record| sink(Role::Client, record))?;
+                    self.server.push(&mut [], &mut |record| sink(Role::Server, record))?;
                 }
             }
         }

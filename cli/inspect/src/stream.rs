@@ -143,6 +143,8 @@ enum Over {
 struct Handshake {
     /// The other direction will tell the answers to the requests of this one.
     waits: bool,
+    /// Nothing behind an answer is decoded until it is taken.
+    pauses: bool,
     /// The answer to the last request, once it is known: what it agreed to.
     answer: Option<Option<Agreement>>,
     /// The last request.
@@ -207,6 +209,11 @@ impl Stream {
     /// The answers to the requests of this direction will be told: until then, nothing behind a request is decoded.
     pub fn wait_for_answers(&mut self) {
         self.handshake.waits = true;
+    }
+
+    /// Nothing behind an answer of this direction is decoded until it is [taken](Stream::take_answer) and more is pushed.
+    pub fn pause_at_answers(&mut self) {
+        self.handshake.pauses = true;
     }
 
     /// The last request of the other direction, for the check of the answer.
@@ -367,6 +374,9 @@ impl Stream {
             };
             at += taken;
             self.offset += taken as u64;
+            if self.handshake.pauses && self.handshake.answer.is_some() && !is_end {
+                return Ok(at);
+            }
         }
     }
 
