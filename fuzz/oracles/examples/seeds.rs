@@ -218,6 +218,36 @@ fn main() {
     ] {
         write("handshake", name, &[&[0, 0, 0][..], &[9; 16], bytes].concat());
     }
+    // Texts as the tool is given them, and bytes to be written in each form.
+    let inputs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cli/tests");
+    for entry in fs::read_dir(inputs.join("inputs")).expect("there are inputs") {
+        let path = entry.expect("a file").path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        if name.ends_with(".txt") {
+            let text = fs::read(&path).expect("a file can be read");
+            write("text_forms", &name.replace('.', "-"), &[&[1, 0, 15, 2], &text[..]].concat());
+        }
+    }
+    for form in 0..7_u8 {
+        write("text_forms", &format!("form-{form}"), &[&[0, form, 15, 6][..], b"\0\x7f\\' \"|<>0a\xff\xfe*"].concat());
+    }
+    // Files of packets, the last of the formats being that of the bytes; and segments in some orders.
+    for name in ["any.pcap", "any-v1.pcap", "snap.pcap", "hole.pcapng"] {
+        let file = fs::read(inputs.join("captures").join(name)).expect("a capture");
+        let start = &file[..file.len().min(3000)];
+        write("capture", &name.replace('.', "-"), &[&variant(0, 2)[..], &[5, 0], start].concat());
+    }
+    for (name, order) in [
+        ("in-order", &[][..]),
+        ("overlaps", &[[0, 0, 30], [60, 0, 90], [10, 0, 5]]),
+        ("out-of-order", &[[3, 0, 0], [1, 0, 1], [9, 0, 2], [2, 0, 200]]),
+    ] {
+        let order: Vec<u8> = order.iter().flat_map(|[at, high, len]| [1, *at, *high, *len]).chain([0]).collect();
+        for link in 0..3 {
+            let input = [&variant(1, 2)[..], &[0xf0, 0xff, 0xff, 0xff, link], &order, &[7; 300]].concat();
+            write("capture", &format!("{name}-{link}"), &input);
+        }
+    }
     // Operations as `endpoint` lists them, of ten kinds.
     let act = |place: u64, more: &[u8]| [&[1][..], &variant(place, 10), more].concat();
     let (arrive, take) = (|len: u8| act(0, &[len]), |len: u16| act(1, &len.to_le_bytes()));

@@ -2,6 +2,7 @@
 
 mod assembler;
 mod bomb;
+mod capture;
 mod cli;
 mod codec;
 mod connection;
@@ -19,6 +20,7 @@ mod mask;
 mod negotiation;
 mod roundtrip;
 mod splits;
+mod text_forms;
 mod utf8;
 
 /// A fuzz target.
@@ -52,6 +54,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "engine", check: engine::check },
     Target { name: "differential", check: differential::check },
     Target { name: "cli", check: cli::check },
+    Target { name: "capture", check: capture::check },
+    Target { name: "text_forms", check: text_forms::check },
 ];
 
 /// Runs the oracle of this name over an input.

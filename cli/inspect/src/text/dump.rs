@@ -10,7 +10,7 @@ use super::{Peers, Position, digit};
 const LINE: usize = 4096;
 
 /// The most bytes that a row with an asterisk stands for.
-const REPEATED: u64 = 1 << 30;
+const REPEATED: u64 = 16 * 1024 * 1024;
 
 /// A part of a dump whose offsets begin anew, such as a packet.
 #[derive(Clone, Copy, Debug, PartialEq)]
