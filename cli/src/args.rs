@@ -223,6 +223,7 @@ impl ShowArgs {
             stats: self.stats,
             // JSON has no bytes around a violation, and does not wait for them.
             dump: !self.json,
+            waits: true,
             deflate: self.deflate,
             inflate: Some(stream::zlib),
         }

@@ -23,11 +23,17 @@ use crate::{Failure, Outcome};
 /// The longest block of a capture, in bytes.
 const MAX_BLOCK: usize = 16 * 1024 * 1024;
 
+/// The block that held packets before the present one; nothing has written it for many years.
+const OLD_PACKET: u32 = 2;
+
 /// The most connections that are followed at once; those that were silent for longest make room.
 const MAX_CONNECTIONS: usize = 16_384;
 
 /// The most connections whose ends are kept for the list; above that it is printed in parts.
 const MAX_LISTED: usize = 65_536;
+
+/// How much of all connections together may wait for what comes before it, in bytes; above that, what is missing counts as lost.
+const MAX_WAITING: usize = 64 * 1024 * 1024;
 
 /// How much may be said of a connection before it is clear whether it is a WebSocket, in bytes.
 const MAX_HELD: usize = 64 * 1024;
@@ -148,6 +154,8 @@ fn read_file<W: Write>(input: &mut Input, tracker: &mut Tracker<'_, W>) -> Resul
             Ok(found) => found,
             Err(PcapError::Eof) => break,
             Err(PcapError::Incomplete(_)) => {
+                // What was said so far is shown before a read that may wait.
+                tracker.out.flush()?;
                 if let Err(error) = reader.refill() {
                     return Ok(Some(format!("cannot be read further: {error:?}")));
                 }
@@ -203,6 +211,9 @@ fn read_file<W: Write>(input: &mut Input, tracker: &mut Tracker<'_, W>) -> Resul
                 }
             }
             PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
+                if interfaces.len() <= packet.if_id as usize {
+                    tracker.skipped.interfaces += 1;
+                }
                 if let Some(interface) = interfaces.get(packet.if_id as usize) {
                     let ticks = u128::from(packet.ts_high) << 32 | u128::from(packet.ts_low);
                     let micros = (ticks * 1_000_000 / u128::from(interface.resolution.max(1))) as i64;
@@ -215,6 +226,7 @@ fn read_file<W: Write>(input: &mut Input, tracker: &mut Tracker<'_, W>) -> Resul
                     tracker.packet(Packet { time: tracker.now, link: interface.link, bytes: packet.packet_data() })?;
                 }
             }
+            PcapBlockOwned::NG(Block::Unknown(block)) if block.block_type == OLD_PACKET => tracker.skipped.old += 1,
             PcapBlockOwned::NG(_) => {}
         }
         reader.consume(len);
@@ -234,6 +246,9 @@ fn read_text<W: Write>(
     let link = match link {
         text::Link::Ethernet => Link::Ethernet,
         text::Link::Ip => Link::Ip,
+        text::Link::Loopback => Link::Loopback,
+        text::Link::Cooked => Link::Cooked,
+        text::Link::Cooked2 => Link::Cooked2,
     };
     let mut text = vec![0; READ];
     // Bytes from this position on, and where in them packets begin.
@@ -290,6 +305,8 @@ struct Tracker<'t, W> {
     tls: Vec<String>,
     shown: u64,
     has_columns: bool,
+    /// How much waits for what comes before it, of all connections.
+    waiting: usize,
     skipped: Skipped,
     is_violation: bool,
 }
@@ -301,6 +318,11 @@ struct Skipped {
     headers_cut: u64,
     /// Directions whose bytes the snap length cuts.
     cut: u64,
+    /// Packets of an interface that is not described, and in blocks of an old kind.
+    interfaces: u64,
+    old: u64,
+    /// Packets of Ethernet that hold something else than IP, by their type.
+    types: BTreeMap<u16, u64>,
     links: BTreeMap<i32, u64>,
 }
 
@@ -370,6 +392,7 @@ impl<'t, W: Write> Tracker<'t, W> {
             tls: Vec::new(),
             shown: 0,
             has_columns: false,
+            waiting: 0,
             skipped: Skipped::default(),
             is_violation: false,
         }
@@ -402,7 +425,12 @@ impl<'t, W: Write> Tracker<'t, W> {
                 let wire_len = usize::from(header.payload_length()).saturating_sub(extensions);
                 (IpAddr::V6(header.source_addr()), IpAddr::V6(header.destination_addr()), wire_len, ip.payload())
             }
-            _ => return Ok(()),
+            _ => {
+                if let Some(payload) = sliced.ether_payload() {
+                    return self.within(payload.ether_type.0, payload.payload, packet.time);
+                }
+                return Ok(());
+            }
         };
         if ip.ip_number != etherparse::ip_number::TCP {
             return Ok(());
@@ -426,6 +454,34 @@ impl<'t, W: Write> Tracker<'t, W> {
         self.segment(sender, receiver, segment, acknowledged, tcp.rst())
     }
 
+    /// A packet in something else than IP: PPPoE (RFC 2516) and MPLS (RFC 3032) are looked through.
+    fn within(&mut self, ether_type: u16, payload: &[u8], time: i64) -> Result<(), Failure> {
+        const ARP: u16 = 0x0806;
+        let inner = match ether_type {
+            0x8864 => match payload.get(6..8) {
+                Some([0, 0x21 | 0x57]) => payload.get(8..),
+                _ => None,
+            },
+            0x8847 | 0x8848 => {
+                let labels = payload.chunks_exact(4).position(|label| label[2] & 1 == 1);
+                labels.and_then(|last| payload.get(4 * (last + 1)..))
+            }
+            _ => None,
+        };
+        match inner {
+            Some(bytes) if matches!(bytes.first(), Some(0x40..0x70)) => {
+                self.packet(Packet { time, link: Link::Ip, bytes })
+            }
+            _ => {
+                const MOST: usize = 64;
+                if ether_type != ARP && self.skipped.types.len() < MOST {
+                    *self.skipped.types.entry(ether_type).or_default() += 1;
+                }
+                Ok(())
+            }
+        }
+    }
+
     fn segment(
         &mut self,
         sender: SocketAddr,
@@ -436,11 +492,9 @@ impl<'t, W: Write> Tracker<'t, W> {
     ) -> Result<(), Failure> {
         let (ends, from) = if sender <= receiver { ([sender, receiver], 0) } else { ([receiver, sender], 1) };
         let mut connection = self.connections.remove(&ends);
-        // The same ends may connect again.
-        if segment.syn
-            && acknowledged.is_none()
-            && let Some(before) = &mut connection
-            && !before.directions[from].is_same_start(segment.sequence)
+        // The same ends may connect again, and the beginning of that may not be captured.
+        if let Some(before) = &mut connection
+            && before.is_followed_by(from, &segment, acknowledged)
         {
             self.end(before)?;
             connection = None;
@@ -478,10 +532,18 @@ impl<'t, W: Write> Tracker<'t, W> {
         if let Some(number) = acknowledged.filter(|_| !is_reset) {
             connection.directions[1 - from].acknowledge(number, self.now, &mut |piece| pieces.push((1 - from, piece)));
         }
+        // A reset with a number from elsewhere is not one of this connection.
+        let is_reset = is_reset && connection.directions[from].may_reset(segment.sequence);
         if is_reset {
             connection.reset_by = Some(from);
         } else {
+            let waiting = connection.directions[from].waiting();
             connection.directions[from].take(segment, self.now, &mut |piece| pieces.push((from, piece)));
+            self.waiting = self.waiting - waiting + connection.directions[from].waiting();
+            if self.waiting > MAX_WAITING {
+                self.waiting -= connection.directions[from].waiting();
+                connection.directions[from].lose(&mut |piece| pieces.push((from, piece)));
+            }
         }
         for (from, piece) in pieces {
             self.piece(connection, from, piece)?;
@@ -498,6 +560,10 @@ impl<'t, W: Write> Tracker<'t, W> {
 
     /// The next bytes of a direction, or that they are missing.
     fn piece(&mut self, connection: &mut Connection, from: usize, piece: Piece) -> Result<(), Failure> {
+        let is_tls = matches!(&piece, Piece::Bytes(bytes) if matches!(bytes[..], [0x14..=0x17, 3, 0..=4, ..]));
+        if let Piece::Gap { reason: Reason::SnapLength, .. } = piece {
+            self.skipped.cut += 1;
+        }
         if let Piece::Bytes(bytes) = &piece {
             connection.bytes[from] += bytes.len() as u64;
             if let Follow::New = connection.follow {
@@ -521,7 +587,6 @@ impl<'t, W: Write> Tracker<'t, W> {
         match piece {
             Piece::Bytes(mut bytes) => pair.push(sender, &mut bytes, &mut sink)?,
             Piece::Gap { length, reason } => {
-                self.skipped.cut += u64::from(reason == Reason::SnapLength);
                 pair.gap(sender, length, reason.name(), &mut sink)?;
             }
         }
@@ -543,7 +608,10 @@ impl<'t, W: Write> Tracker<'t, W> {
                 }
             }
         } else if has_frames {
-            // Something else is spoken here.
+            // Something else is spoken here, perhaps behind a CONNECT.
+            if is_tls {
+                connection.kind = "tls";
+            }
             connection.follow = Follow::Ignore;
         } else if let Some(held) = held.as_mut().filter(|held| held.len() > MAX_HELD) {
             *left_out += held.len() as u64;
@@ -637,6 +705,7 @@ impl<'t, W: Write> Tracker<'t, W> {
         }
         for from in [0, 1] {
             let mut pieces = Vec::new();
+            self.waiting -= connection.directions[from].waiting();
             connection.directions[from].finish(&mut |piece| pieces.push(piece));
             for piece in pieces {
                 self.piece(connection, from, piece)?;
@@ -653,7 +722,8 @@ impl<'t, W: Write> Tracker<'t, W> {
                 self.tls.push(format!("{} ({})", connection.number, connection.ends[1 - client]));
             }
         }
-        if self.args.list {
+        let is_listed = self.args.port.is_none_or(|port| port == connection.ends[1 - client].port());
+        if self.args.list && is_listed {
             let tcp = match connection.reset_by {
                 Some(end) => format!("reset by the {}", if end == client { "client" } else { "server" }),
                 None if connection.directions.iter().all(Direction::is_finished) => "closed".to_owned(),
@@ -691,20 +761,36 @@ impl<'t, W: Write> Tracker<'t, W> {
         if self.connections.len() < MAX_CONNECTIONS {
             return Ok(());
         }
-        let mut times: Vec<_> = self.connections.values().map(|connection| connection.last_time).collect();
-        let quarter = times.len() / 4;
-        let (_, oldest, _) = times.select_nth_unstable(quarter);
-        let oldest = *oldest;
-        let silent: Vec<Ends> = self
-            .connections
-            .iter()
-            .filter(|(_, connection)| connection.is_over || connection.last_time <= oldest)
-            .map(|(ends, _)| *ends)
-            .collect();
-        for ends in silent {
-            if let Some(mut connection) = self.connections.remove(&ends) {
-                self.end(&mut connection)?;
+        // First those that are over; then those that are no WebSockets, the silent ones first; then WebSockets.
+        let kinds: [fn(&Connection) -> bool; 3] =
+            [|connection| connection.is_over, |connection| !connection.is_shown(), |_| true];
+        for is_meant in kinds {
+            let mut times: Vec<i64> =
+                self.connections.values().filter(|found| is_meant(found)).map(|found| found.last_time).collect();
+            if times.len() < MAX_CONNECTIONS / 16 {
+                continue;
             }
+            let half = times.len() / 2;
+            let (_, silent_since, _) = times.select_nth_unstable(half);
+            let silent_since = *silent_since;
+            let silent: Vec<Ends> = self
+                .connections
+                .iter()
+                .filter(|(_, found)| is_meant(found) && (found.is_over || found.last_time <= silent_since))
+                .map(|(ends, _)| *ends)
+                .collect();
+            for ends in silent {
+                if let Some(mut connection) = self.connections.remove(&ends) {
+                    if connection.is_shown() && !connection.is_over {
+                        let number = connection.number;
+                        self.warn(&format!(
+                            "connection {number} is not followed further: it was silent for longest, and there are too many"
+                        ))?;
+                    }
+                    self.end(&mut connection)?;
+                }
+            }
+            return Ok(());
         }
         Ok(())
     }
@@ -757,7 +843,7 @@ impl<'t, W: Write> Tracker<'t, W> {
             self.end(&mut connection)?;
         }
         self.print_list()?;
-        let Skipped { fragments, headers_cut, cut, links } = core::mem::take(&mut self.skipped);
+        let Skipped { fragments, headers_cut, cut, links, interfaces, old, types } = core::mem::take(&mut self.skipped);
         if fragments > 0 {
             self.warn(&format!("{fragments} packets are fragments of IP, which are not put together"))?;
         }
@@ -771,6 +857,17 @@ impl<'t, W: Write> Tracker<'t, W> {
                 "the snap length cuts packets of {cut} directions, and nothing behind a cut is decoded; capture whole packets \
                  (tcpdump -s 0)"
             ))?;
+        }
+        if interfaces > 0 {
+            self.warn(&format!("{interfaces} packets belong to an interface that the capture does not describe"))?;
+        }
+        if old > 0 {
+            self.warn(&format!(
+                "{old} packets are in blocks of an old kind, which are not read; convert the capture with editcap"
+            ))?;
+        }
+        for (ether_type, packets) in types {
+            self.warn(&format!("{packets} packets have type {ether_type:#06x} of Ethernet, which is not looked into"))?;
         }
         for (link, packets) in links {
             self.warn(&format!(
@@ -807,6 +904,21 @@ impl<'t, W: Write> Tracker<'t, W> {
 }
 
 impl Connection {
+    /// Whether something is shown of it.
+    fn is_shown(&self) -> bool {
+        matches!(self.follow, Follow::Decode { held: None, .. })
+    }
+
+    /// Whether a segment belongs to another connection of the same ends.
+    fn is_followed_by(&self, from: usize, segment: &Segment<'_>, acknowledged: Option<u32>) -> bool {
+        let direction = &self.directions[from];
+        if segment.syn {
+            let is_retry = self.is_over && acknowledged.is_none();
+            return is_retry || !direction.is_same_start(segment.sequence);
+        }
+        self.is_over && !segment.payload.is_empty() && direction.is_foreign(segment.sequence)
+    }
+
     fn new(number: u64, ends: Ends, now: i64) -> Connection {
         Connection {
             number,

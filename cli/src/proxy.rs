@@ -17,6 +17,7 @@ use serde::Serialize;
 use wsframe::Role;
 use wsframe_inspect::pair::Pair;
 use wsframe_inspect::record::Record;
+use wsframe_inspect::stream::Options;
 
 use crate::args::ProxyArgs;
 use crate::output::{At, Context, Format, name};
@@ -25,8 +26,15 @@ use crate::{Failure, Outcome, Process};
 /// How much is forwarded at once, in bytes.
 const READ: usize = 64 * 1024;
 
+/// What a piece takes in the queue besides its bytes.
+const OVERHEAD: usize = 128;
+
 /// The most that waits to be decoded, in bytes.
 const MAX_QUEUED: usize = 64 * 1024 * 1024;
+
+/// How long the end of the output may take after an interrupt, and the exit code if it takes longer.
+const FAREWELL: Duration = Duration::from_secs(2);
+const INTERRUPTED: i32 = 130;
 
 /// How long the connection to the target may take.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -46,6 +54,11 @@ pub(crate) fn run(args: &ProxyArgs, process: &mut Process<'_>) -> Result<Outcome
     // A second run in the same process has a handler already.
     let _ = ctrlc::set_handler(move || {
         let _ = stop.send(Event { number: 0, time: SystemTime::now(), what: What::Stop });
+        // Output that nobody takes is no reason to stay.
+        thread::spawn(|| {
+            thread::sleep(FAREWELL);
+            std::process::exit(INTERRUPTED);
+        });
     });
     let queued = Arc::new(AtomicUsize::new(0));
     let accepting = Link { number: 0, queue, queued: Arc::clone(&queued) };
@@ -69,12 +82,16 @@ pub(crate) fn run(args: &ProxyArgs, process: &mut Process<'_>) -> Result<Outcome
             Err(TryRecvError::Disconnected) => break,
         };
         if let What::Bytes(_, bytes) = &event.what {
-            queued.fetch_sub(bytes.len(), Ordering::Relaxed);
+            queued.fetch_sub(bytes.len() + OVERHEAD, Ordering::Relaxed);
         }
         if matches!(event.what, What::Stop) {
             break;
         }
         printer.event(event);
+        if printer.is_suspicious() && speaks_tls(&target) {
+            printer.finish()?;
+            return Err(Failure::Unusable(TLS.to_owned()));
+        }
         if printer.is_done() && !args.keep {
             break;
         }
@@ -92,10 +109,26 @@ fn with_host(address: &str) -> String {
     }
 }
 
+/// What to do about a target that speaks TLS.
+const TLS: &str = "the target speaks TLS, which hides the frames; let something in between end it, such as \
+                   'socat TCP-LISTEN:8081,fork,reuseaddr OPENSSL:HOST:443', and give 127.0.0.1:8081 as the target";
+
+/// Whether a server answers a record of TLS with another: an alert, because the record makes no sense.
+fn speaks_tls(target: &str) -> bool {
+    const RECORD: &[u8] = &[0x16, 3, 1, 0, 4, 0x0e, 0, 0, 0];
+    let answer = || -> io::Result<[u8; 2]> {
+        let mut stream = connect(target)?;
+        stream.set_read_timeout(Some(FAREWELL))?;
+        stream.write_all(RECORD)?;
+        let mut answer = [0; 2];
+        stream.read_exact(&mut answer)?;
+        Ok(answer)
+    };
+    matches!(answer(), Ok([0x15 | 0x16, 3]))
+}
+
 /// HOST:PORT of the server, which must not speak TLS.
 fn target(address: &str) -> Result<String, String> {
-    const TLS: &str = "the target speaks TLS, which hides the frames; let something in between end it, such as \
-                       'socat TCP-LISTEN:8081,fork,reuseaddr OPENSSL:HOST:443', and give 127.0.0.1:8081 as the target";
     let lower = address.to_ascii_lowercase();
     if lower.starts_with("wss:") || lower.starts_with("https:") {
         return Err(TLS.to_owned());
@@ -225,7 +258,7 @@ fn forward(mut from: &TcpStream, mut to: &TcpStream, sender: Role, link: &Link) 
         if missing > 0 || link.queued.load(Ordering::Relaxed) > MAX_QUEUED {
             missing += len as u64;
         } else {
-            link.queued.fetch_add(len, Ordering::Relaxed);
+            link.queued.fetch_add(len + OVERHEAD, Ordering::Relaxed);
             link.send(What::Bytes(sender, buffer[..len].to_vec()));
         }
         if let Err(error) = written {
@@ -243,6 +276,8 @@ fn forward(mut from: &TcpStream, mut to: &TcpStream, sender: Role, link: &Link) 
 /// A connection that is decoded.
 struct Live {
     pair: Pair,
+    /// The target's first bytes are an alert of TLS.
+    is_alert: bool,
     is_over: [bool; 2],
 }
 
@@ -251,6 +286,13 @@ struct Live {
 struct Opened {
     event: &'static str,
     client: SocketAddr,
+}
+
+/// There is no connection to the target.
+#[derive(Serialize)]
+struct NoTarget<'e> {
+    event: &'static str,
+    error: &'e str,
 }
 
 /// Decodes and prints.
@@ -267,6 +309,8 @@ struct Printer<'p> {
     started_at: SystemTime,
     /// Connections on which more than HTTP was spoken and that are over.
     done: u64,
+    /// A connection is over on which the target said nothing, or an alert of TLS.
+    is_suspicious: bool,
     is_violation: bool,
 }
 
@@ -283,13 +327,24 @@ impl<'p> Printer<'p> {
             started: Instant::now(),
             started_at: SystemTime::now(),
             done: 0,
+            is_suspicious: false,
             is_violation: false,
         }
     }
 
-    /// Whether a connection has ended and none is open.
+    /// Whether a WebSocket has ended and none is open or may become one.
     fn is_done(&self) -> bool {
-        self.done > 0 && self.live.is_empty()
+        let may_be_one = |live: &Live| {
+            let [client, server] = [Role::Client, Role::Server].map(|sender| live.pair.sent_by(sender));
+            let is_new = client.offset() == 0 && server.offset() == 0;
+            is_new || live.pair.is_upgraded() || client.has_frames() || server.has_frames()
+        };
+        self.done > 0 && !self.live.values().any(may_be_one)
+    }
+
+    /// Whether the target behaves as one does that speaks TLS; once for each connection that shows it.
+    fn is_suspicious(&mut self) -> bool {
+        core::mem::take(&mut self.is_suspicious)
     }
 
     fn print(&mut self, write: impl FnOnce(&Format, &mut dyn Write) -> io::Result<()>) {
@@ -322,8 +377,10 @@ impl<'p> Printer<'p> {
         match what {
             What::Open(client) => {
                 let show = &self.args.show;
-                let pair = Pair::new(show.config(Role::Server), show.config(Role::Client), &show.options());
-                self.live.insert(number, Live { pair, is_over: [false; 2] });
+                // What is said of a violation does not wait for bytes that may never come.
+                let options = Options { waits: false, ..show.options() };
+                let pair = Pair::new(show.config(Role::Server), show.config(Role::Client), &options);
+                self.live.insert(number, Live { pair, is_alert: false, is_over: [false; 2] });
                 if self.format.is_json() {
                     self.print(|_, out| Format::json(out, context, &Opened { event: "open", client }));
                 } else {
@@ -331,6 +388,10 @@ impl<'p> Printer<'p> {
                 }
             }
             What::Bytes(sender, mut bytes) => {
+                if let Some(live) = self.live.get_mut(&number).filter(|_| sender == Role::Server) {
+                    let is_first = live.pair.sent_by(sender).offset() == 0;
+                    live.is_alert |= is_first && matches!(bytes[..], [0x15, 3, ..]);
+                }
                 self.decode(number, context, |pair, sink| pair.push(sender, &mut bytes, sink));
             }
             What::Missing(sender, bytes) => {
@@ -344,6 +405,9 @@ impl<'p> Printer<'p> {
                 self.end(number, sender, context);
             }
             What::NoTarget(error) => {
+                if self.format.is_json() {
+                    self.print(|_, out| Format::json(out, context, &NoTarget { event: "no_target", error: &error }));
+                }
                 self.warn(number, &error);
                 self.live.remove(&number);
             }
@@ -379,8 +443,9 @@ impl<'p> Printer<'p> {
         let Some(live) = self.live.get_mut(&number) else { return };
         live.is_over[usize::from(sender == Role::Server)] = true;
         if live.is_over == [true, true] {
-            let [client, server] = [Role::Client, Role::Server].map(|sender| live.pair.sent_by(sender).has_frames());
-            self.done += u64::from(client || server || live.pair.is_upgraded());
+            let [client, server] = [Role::Client, Role::Server].map(|sender| live.pair.sent_by(sender));
+            self.done += u64::from(client.has_frames() || server.has_frames() || server.is_upgraded());
+            self.is_suspicious = client.offset() > 0 && (server.offset() == 0 || live.is_alert);
             self.live.remove(&number);
         }
     }

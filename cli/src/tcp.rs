@@ -6,6 +6,9 @@ use std::ops::Bound;
 /// How much may wait for what comes before it, in bytes; behind that, what is missing counts as lost.
 const WAITING: usize = 16 * 1024 * 1024;
 
+/// How far a number may be from the next one: more than any window in use.
+const LEAD: u32 = 64 * 1024 * 1024;
+
 /// What a segment that waits takes besides its bytes.
 const OVERHEAD: usize = 128;
 
@@ -56,6 +59,8 @@ pub(crate) struct Segment<'p> {
 pub(crate) struct Direction {
     /// The sequence number of the next byte.
     next: Option<u32>,
+    /// Whether the beginning of the connection told it; otherwise it is a guess until the first byte came.
+    is_certain: bool,
     /// How many bytes were given: positions count from the first of them.
     given: u64,
     /// Segments that wait for what comes before them, by their position.
@@ -82,6 +87,30 @@ impl Direction {
         self.is_over || self.end.is_some_and(|end| end <= self.given)
     }
 
+    /// How much waits for what comes before it, in bytes.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    /// Whether a number is a little before that of the next byte.
+    fn is_before(&self, sequence: u32) -> bool {
+        self.next.is_some_and(|next| (1..=LEAD).contains(&next.wrapping_sub(sequence)))
+    }
+
+    /// Whether a number cannot be one of this direction: it is far from the next one, or behind the end.
+    pub(crate) fn is_foreign(&self, sequence: u32) -> bool {
+        let Some(next) = self.next else { return false };
+        let ahead = sequence.wrapping_sub(next);
+        let behind = next.wrapping_sub(sequence);
+        let is_behind_end = self.end == Some(self.given) && (1..=u32::MAX / 2).contains(&ahead);
+        is_behind_end || (ahead > LEAD && u64::from(behind) > self.given + u64::from(LEAD))
+    }
+
+    /// Whether a reset with this number is one of this direction: it is that of the next byte, or of one that was not captured.
+    pub(crate) fn may_reset(&self, sequence: u32) -> bool {
+        self.next.is_none_or(|next| sequence.wrapping_sub(next) <= LEAD)
+    }
+
     /// Whether this is the first number of a connection that has this direction already.
     pub(crate) fn is_same_start(&self, sequence: u32) -> bool {
         let first = self.next.map(|next| next.wrapping_sub(self.given as u32));
@@ -100,12 +129,12 @@ impl Direction {
 
     pub(crate) fn take(&mut self, segment: Segment<'_>, now: i64, on: &mut impl FnMut(Piece)) {
         let mut sequence = segment.sequence;
+        let len = segment.payload.len() as u64 + segment.missing;
         if segment.syn {
             sequence = sequence.wrapping_add(1);
-        }
-        let len = segment.payload.len() as u64 + segment.missing;
-        if self.next.is_none() && !segment.syn && len == 0 && !segment.fin {
-            // An acknowledgement alone: its number is that of the next byte.
+            self.is_certain = true;
+        } else if !self.is_certain && self.given == 0 && len > 0 && self.is_before(sequence) {
+            // What was acknowledged may be captured before it.
             self.next = Some(sequence);
         }
         let next = *self.next.get_or_insert(sequence);
@@ -118,7 +147,7 @@ impl Direction {
         if segment.fin && end >= 0 {
             self.end = Some(end as u64);
         }
-        if end > self.given as i64 {
+        if len > 0 && end > self.given as i64 {
             let again = (self.given as i64 - position).max(0) as usize;
             let payload = segment.payload.get(again..).unwrap_or_default();
             let missing = segment.missing.min((end - self.given as i64) as u64);
@@ -188,7 +217,8 @@ impl Direction {
         }
     }
 
-    fn lose(&mut self, on: &mut impl FnMut(Piece)) {
+    /// What is missing counts as lost.
+    pub(crate) fn lose(&mut self, on: &mut impl FnMut(Piece)) {
         let next = self.waiting.keys().next().copied();
         let known_end = self.end.unwrap_or(self.acknowledged);
         let length = next.unwrap_or(known_end).saturating_sub(self.given);
@@ -242,6 +272,18 @@ mod tests {
         // What the snap length cut is missing too, and nothing behind it is given.
         let pieces = given(sent, 5, &[(0, 5, 3), (5, 5, 5)]);
         assert_eq!(pieces, [Piece::Bytes(b"012".into()), Piece::Gap { length: 2, reason: Reason::SnapLength }]);
+    }
+
+    #[test]
+    fn empty_segments_behind_the_end_are_no_gap() {
+        let mut direction = Direction::default();
+        let mut pieces = Vec::new();
+        let segment = |sequence, fin, payload| Segment { sequence, syn: false, fin, payload, missing: 0 };
+        direction.take(segment(100, true, &b"ab"[..]), 0, &mut |piece| pieces.push(piece));
+        direction.take(segment(103, false, b""), 1, &mut |piece| pieces.push(piece));
+        direction.acknowledge(103, 2, &mut |piece| pieces.push(piece));
+        direction.finish(&mut |piece| pieces.push(piece));
+        assert_eq!(pieces, [Piece::Bytes(b"ab".into())]);
     }
 
     #[test]

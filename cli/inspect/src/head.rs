@@ -66,15 +66,17 @@ impl Finder {
             bytes.iter().take(4).take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
         };
         let rest = &bytes[blank..];
-        let Some(start) = STARTS.iter().find(|start| rest.starts_with(start)) else {
+        let start = STARTS.iter().find(|start| rest.starts_with(start));
+        if start.is_none() && !is_request_line(rest) {
             let may_begin = bytes.is_empty() || STARTS.iter().any(|start| start.starts_with(rest));
             return if may_begin { Front::Partial { is_head: false } } else { Front::Other };
-        };
-        let found = if *start == PROXY2 {
+        }
+        let start = start.copied().unwrap_or_default();
+        let found = if start == PROXY2 {
             rest.get(14..16)
                 .map(|len| 16 + usize::from(u16::from_be_bytes([len[0], len[1]])))
                 .filter(|len| *len <= rest.len())
-        } else if *start == b"PROXY " {
+        } else if start == b"PROXY " {
             memchr::memchr(b'\n', rest).map(|end| end + 1)
         } else {
             self.head_end(bytes, blank).map(|end| end - blank)
@@ -101,6 +103,15 @@ impl Finder {
         self.seen = bytes.len();
         None
     }
+}
+
+/// Whether the first line is that of a request with a method of another name.
+fn is_request_line(bytes: &[u8]) -> bool {
+    const MOST: usize = 8 * 1024;
+    let method = bytes.iter().take(20).take_while(|byte| byte.is_ascii_uppercase()).count();
+    let Some(end) = memchr::memchr(b'\n', &bytes[..bytes.len().min(MOST)]) else { return false };
+    let line = bytes[..end].trim_ascii_end();
+    method >= 3 && bytes.get(method) == Some(&b' ') && (line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0"))
 }
 
 /// Whether a head, or the first letters of one, stands at the front.
@@ -377,12 +388,15 @@ impl Head {
             1 => self.problem("Accept", without_full_stop(Failure::Accept.meaning())),
             _ => self.problem("Accept", "there is more than one Sec-WebSocket-Accept"),
         }
+        let is_broken = self.extensions_that_are_broken();
         // The check is that of a client; its key is another, so the proof is one for it.
         let proof = handshake::accept_key(b"AAAAAAAAAAAAAAAAAAAAAA==");
         let fields: Vec<(String, Vec<u8>)> = self
             .fields
             .iter()
             .filter(|(name, _)| !name.eq_ignore_ascii_case(ACCEPT))
+            // What breaks the grammar is said apart.
+            .filter(|(name, _)| !is_broken || !name.eq_ignore_ascii_case("Sec-WebSocket-Extensions"))
             .cloned()
             .chain([(ACCEPT.to_owned(), proof.as_str().as_bytes().to_owned())])
             .collect();
@@ -410,12 +424,26 @@ impl Head {
         }
     }
 
+    /// What a request asks for.
+    pub(crate) fn asked(&self) -> Asked {
+        match self.method.as_str() {
+            "HEAD" => Asked::Head,
+            "CONNECT" => Asked::Connect,
+            _ => Asked::Other,
+        }
+    }
+
     /// The body between this head and what follows it. An answer that does not say how long its body is has one to the end of
     /// the connection, unless another head stands there: a CONNECT has none.
-    pub(crate) fn body(&self) -> Body {
+    ///
+    /// `asked` is what the request asks for that it answers, if it is known.
+    pub(crate) fn body(&self, asked: Option<Asked>) -> Body {
         let is_chunked = self.lists("Transfer-Encoding", "chunked");
         let length = self.values("Content-Length").next().and_then(|value| str::from_utf8(value).ok()?.parse().ok());
-        let has_none = self.is_upgrade || matches!(self.status, Some(100..200 | 204 | 304));
+        let has_none = self.is_upgrade
+            || matches!(self.status, Some(100..200 | 204 | 304))
+            || asked == Some(Asked::Head)
+            || (asked == Some(Asked::Connect) && matches!(self.status, Some(200..300)));
         match (self.kind, length) {
             (Kind::Proxy, _) => Body::with_length(0),
             _ if has_none => Body::with_length(0),
@@ -425,6 +453,17 @@ impl Head {
             (Kind::Response, None) => Body::to_close(),
         }
     }
+}
+
+/// What a request asks for, as far as it matters for the body of the answer (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The head alone.
+    Head,
+    /// A tunnel.
+    Connect,
+    /// Anything else.
+    Other,
 }
 
 /// Whether the text of an extension is permessage-deflate.

@@ -52,10 +52,13 @@ pub(crate) fn look(window: &[u8], place: Place<'_>) -> Option<Hint> {
             return hint("chunked", message);
         }
         if let Some(len) = rest_of_head(bytes) {
-            let message = format!(
-                "These bytes are the rest of an HTTP head, whose beginning is missing; it ends before byte {}.",
-                place.frame + len as u64
-            );
+            let end = place.frame + len as u64;
+            let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            let what = match memchr::memmem::find(line, b" HTTP/1.") {
+                Some(_) => "an HTTP head whose first line is not as it should be",
+                None => "the rest of an HTTP head, whose beginning is missing",
+            };
+            let message = format!("These bytes are {what}; it ends before byte {end}.");
             let frames_offset = Some(place.frame + len as u64);
             return Some(Hint { offset: place.frame, kind: "head", message, frames_offset });
         }
@@ -83,9 +86,12 @@ pub(crate) fn look(window: &[u8], place: Place<'_>) -> Option<Hint> {
     let offset = place.window + found as u64;
     let is_next = Some(found) == frame_len(bytes).map(|len| at + len);
     (!is_next && !place.starts.contains(&offset)).then(|| {
-        let message = format!(
-            "Frames seem to begin at byte {offset}: what stands before may be the end of a frame whose beginning is missing."
-        );
+        let why = if place.may_be_chance {
+            "what stands before may be the end of a frame whose beginning is missing"
+        } else {
+            "bytes before may be missing or too many, or an earlier length is wrong"
+        };
+        let message = format!("Frames seem to begin at byte {offset}: {why}.");
         Hint { offset: place.frame, kind: "middle", message, frames_offset: Some(offset) }
     })
 }
@@ -168,7 +174,8 @@ fn rest_of_head(bytes: &[u8]) -> Option<usize> {
 
 /// Text, and what it seems to be.
 fn text_of(bytes: &[u8], is_end: bool) -> Option<(&'static str, &'static str)> {
-    const FEW: usize = 8;
+    // Few letters may be chance, unless there is nothing else.
+    let few = if is_end { 2 } else { 8 };
     let bytes = &bytes[..bytes.len().min(4096)];
     let text = match str::from_utf8(bytes) {
         Ok(text) => text,
@@ -176,7 +183,7 @@ fn text_of(bytes: &[u8], is_end: bool) -> Option<(&'static str, &'static str)> {
         Err(_) => return None,
     };
     let is_text = |letter: char| !letter.is_control() || matches!(letter, '\t' | '\n' | '\r');
-    if text.len() < FEW || !text.chars().all(is_text) {
+    if text.len() < few || !text.chars().all(is_text) {
         return None;
     }
     let encoded = text::of_frames(text.as_bytes(), is_end);

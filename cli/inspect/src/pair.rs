@@ -56,7 +56,10 @@ impl Pair {
     pub fn push<E>(&mut self, sender: Role, bytes: &mut [u8], sink: Sink<'_, E>) -> Result<(), E> {
         self.stream(sender).push(bytes, &mut |record| sink(sender, record))?;
         match sender {
-            Role::Client => self.server.set_offer(self.client.offer()),
+            Role::Client => {
+                self.server.set_offer(self.client.offer());
+                self.server.add_asked(self.client.take_asked());
+            }
             Role::Server => {
                 // What the client sent before the answer comes before what the server sends behind it.
                 while let Some(agreed) = self.server.take_answer() {

@@ -1,5 +1,6 @@
 //! One direction of a connection: heads, frames, and what stands where they should be.
 
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,7 +15,7 @@ use wsframe::{
 use crate::body::Body;
 use crate::dump::{ROW, Recent};
 use crate::frames::Frames;
-use crate::head::{Finder, Front, Head, Kind, MAX_HEAD, Offer, WIDEST};
+use crate::head::{Asked, Finder, Front, Head, Kind, MAX_HEAD, Offer, WIDEST};
 use crate::hint::{self, Place};
 use crate::record::{Broken, Frame, HeadRecord, Payload, Record};
 use crate::stats::Stats;
@@ -22,6 +23,9 @@ use crate::value::{Text, Value};
 
 /// The beginning of the frames that is kept for a hint, in bytes.
 const BEGINNING: usize = 16 * 1024;
+
+/// The most requests that wait for an answer.
+const MAX_ASKED: usize = 1024;
 
 /// So many frames at the beginning of a stream may be chance.
 const FEW: usize = 3;
@@ -42,8 +46,10 @@ pub struct Options {
     pub frames: bool,
     /// Counts at the end.
     pub stats: bool,
-    /// The bytes around a violation; it is said once those behind it are there.
+    /// The bytes around a violation.
     pub dump: bool,
+    /// It is said once the bytes behind it are there that are shown.
+    pub waits: bool,
     /// Compressed messages are inflated though no head names permessage-deflate.
     pub deflate: Option<Agreement>,
     /// What inflates.
@@ -149,6 +155,8 @@ struct Handshake {
     answer: Option<Option<Agreement>>,
     /// The last request.
     offer: Option<Offer>,
+    /// What the requests ask for that are not answered yet.
+    asked: VecDeque<Asked>,
 }
 
 /// What matters of a head later.
@@ -221,6 +229,16 @@ impl Stream {
         self.handshake.offer = offer;
     }
 
+    /// What the requests of this direction ask for, each once.
+    pub fn take_asked(&mut self) -> impl Iterator<Item = Asked> {
+        mem::take(&mut self.handshake.asked).into_iter()
+    }
+
+    /// What further requests of the other direction ask for: it decides whether an answer has a body.
+    pub fn add_asked(&mut self, asked: impl Iterator<Item = Asked>) {
+        self.handshake.asked.extend(asked);
+    }
+
     /// What the last request of this direction offers.
     pub fn offer(&self) -> Option<Offer> {
         self.handshake.offer.clone().filter(|_| self.role == Role::Server)
@@ -243,6 +261,11 @@ impl Stream {
     /// The role of the end that receives it.
     pub fn role(&self) -> Role {
         self.role
+    }
+
+    /// How many bytes were looked at, and how many are held because they do not tell yet what they are.
+    pub fn offset(&self) -> u64 {
+        self.offset + self.held.len() as u64
     }
 
     /// Whether a head asked for a WebSocket, or opened one.
@@ -432,7 +455,18 @@ impl Stream {
             Kind::Proxy => self.role,
         };
         let is_upgrade = head.is_upgrade;
-        let body = head.body();
+        let asked = match (head.kind, head.status) {
+            (Kind::Response, Some(100 | 102..200)) => None,
+            (Kind::Response, _) => self.handshake.asked.pop_front(),
+            (Kind::Request, _) => {
+                self.handshake.asked.push_back(head.asked());
+                // Only the other direction takes them.
+                self.handshake.asked.truncate(MAX_ASKED);
+                None
+            }
+            (Kind::Proxy, _) => None,
+        };
+        let body = head.body(asked);
         // What the server answered counts; without its answer, what the client offered.
         let deflate = head.deflate;
         if head.kind == Kind::Request && self.has_frames {
@@ -481,6 +515,8 @@ impl Stream {
             _ if !body.is_over() && !matches!(head.kind, Kind::Response if body.is_to_close()) => {
                 Phase::Body { body, start: after }
             }
+            // Behind the answer to a CONNECT, something else is spoken.
+            (Kind::Response, false) if asked == Some(Asked::Connect) => Phase::Front(Before::Nothing),
             (Kind::Response, false) => Phase::Front(Before::Response),
             _ => Phase::Front(Before::Request),
         };
@@ -630,7 +666,7 @@ impl Stream {
     fn violation(&mut self, error: DecodeError) {
         let offset = self.start + error.offset();
         let needed = Value::needs(error.violation(), offset, &self.frames, &self.recent);
-        let shown = if self.options.dump { ROW as u64 - 1 } else { 0 };
+        let shown = if self.options.dump && self.options.waits { ROW as u64 - 1 } else { 0 };
         // An accident early in the stream may be the end of a chain of them.
         let (window, window_start) = if offset - self.start < self.beginning.len() as u64 {
             (self.beginning.clone(), self.start)

@@ -143,7 +143,7 @@ impl Encoding {
 
 /// Tries the forms that text can have.
 fn read_as_text(bytes: &[u8], is_all: bool, wanted: Option<Wanted>, receiver: Role) -> Result<Input, String> {
-    let peer = Peers::of(bytes, receiver);
+    let (peer, rows_of) = (Peers::of_arrays(bytes, receiver), Peers::of_rows(bytes, receiver));
     let digits = || {
         [
             Form::Hex(Hex::default()),
@@ -154,7 +154,7 @@ fn read_as_text(bytes: &[u8], is_all: bool, wanted: Option<Wanted>, receiver: Ro
             Form::Literal(Literal::new(bytes)),
         ]
     };
-    let dump = || Form::Dump(Dump::new(peer));
+    let dump = || Form::Dump(Dump::new(rows_of));
     let forms: Vec<Form> = match wanted {
         Some(Wanted::Hex) => digits().into_iter().collect(),
         Some(Wanted::Dump) => [dump()].into(),
@@ -190,10 +190,12 @@ fn read_as_text(bytes: &[u8], is_all: bool, wanted: Option<Wanted>, receiver: Ro
             Err(error) => {
                 // Some words of a text are letters of base64 too.
                 const FEW: usize = 24;
+                if trial.form.is_certain() && wanted.is_none() {
+                    return Err(refusal(bytes, Some((usize::MAX, form.name(), error))));
+                }
                 let counts = !matches!(form, Form::Base64(_) | Form::Literal(_)) || out.len() >= FEW;
-                let len = if trial.form.is_certain() { usize::MAX } else { out.len() };
-                if counts && nearest.as_ref().is_none_or(|(most, ..)| *most < len) {
-                    nearest = Some((len, form.name(), error));
+                if counts && nearest.as_ref().is_none_or(|(most, ..)| *most < out.len()) {
+                    nearest = Some((out.len(), form.name(), error));
                 }
             }
         }
@@ -233,14 +235,18 @@ fn is_rest_of_head(bytes: &[u8]) -> bool {
 fn refusal(bytes: &[u8], nearest: Option<(usize, &'static str, String)>) -> String {
     const FORMS: &str = "hex digits in pairs, a dump with offsets (xxd, hexdump -C, od -Ax -tx1, Wireshark, tcpdump -X), an \
                          array, a byte literal, base64";
-    let has = |word: &[u8]| memchr::memmem::find(bytes, word).is_some();
-    let text = bytes.trim_ascii_start();
-    if text.starts_with(b"{") && has(b"\"log\"") && (has(b"\"entries\"") || has(b"\"creator\"")) {
+    const BEGINNING: usize = 256;
+    let (_, mark) = Encoding::of(bytes);
+    let text = bytes[mark..].trim_ascii_start();
+    let beginning = &text[..text.len().min(BEGINNING)];
+    let has = |word: &[u8]| memchr::memmem::find(beginning, word).is_some();
+    if text.starts_with(b"{") && has(b"\"log\"") && (has(b"\"version\"") || has(b"\"creator\"") || has(b"\"entries\""))
+    {
         return "is a HAR file, which has messages and not the frames that carried them; capture the packets (tcpdump -w, \
                 Wireshark), or put 'wsframe proxy' between client and server"
             .into();
     }
-    if text.starts_with(b"{") && has(b"\"constants\"") && (has(b"\"events\"") || has(b"logEventTypes")) {
+    if text.starts_with(b"{") && has(b"\"constants\"") {
         return "is a net log of Chrome, which has events and not the bytes of frames; capture the packets (tcpdump -w, \
                 Wireshark), or put 'wsframe proxy' between client and server"
             .into();
@@ -275,13 +281,20 @@ enum Peers {
 }
 
 impl Peers {
-    fn of(text: &[u8], receiver: Role) -> Peers {
+    fn of_arrays(text: &[u8], receiver: Role) -> Peers {
         let has = |word: &[u8]| memchr::memmem::find(text, word).is_some();
-        let arrays = has(b"peer0_") && has(b"peer1_");
+        Peers::for_receiver(has(b"peer0_") && has(b"peer1_"), receiver)
+    }
+
+    fn of_rows(text: &[u8], receiver: Role) -> Peers {
         let rows = |start: &[u8]| text.split(|byte| *byte == b'\n').any(|line| line.starts_with(start));
-        let dumps = rows(b"00000000  ") && (rows(b"    00000000  ") || rows(b"\t00000000  "));
+        let are_both = rows(b"00000000  ") && (rows(b"    00000000  ") || rows(b"\t00000000  "));
+        Peers::for_receiver(are_both, receiver)
+    }
+
+    fn for_receiver(are_both: bool, receiver: Role) -> Peers {
         match receiver {
-            _ if !arrays && !dumps => Peers::All,
+            _ if !are_both => Peers::All,
             Role::Server => Peers::First,
             Role::Client => Peers::Second,
         }
@@ -398,7 +411,7 @@ impl Reader {
                 (Encoding::Utf16Be, Some(first)) => unit(first, *byte),
             };
             // The bytes of a character behind its first are in the same column.
-            if byte & 0xc0 != 0x80 {
+            if byte & 0xc0 != 0x80 || self.at.column == 0 {
                 self.at.column += 1;
             }
             self.form.take(byte, self.at, out)?;

@@ -28,6 +28,12 @@ pub enum Link {
     Ethernet,
     /// An IP header.
     Ip,
+    /// Four bytes of an address family.
+    Loopback,
+    /// The header of Linux for any device, version 1.
+    Cooked,
+    /// The same, version 2.
+    Cooked2,
 }
 
 /// Whether a block is a packet.
@@ -35,10 +41,27 @@ pub(super) fn link_of(block: &[u8]) -> Option<Link> {
     if is_ip(block) {
         return Some(Link::Ip);
     }
-    let rest = block.get(12..)?;
-    let rest = if rest.starts_with(&[0x81, 0x00]) { rest.get(4..)? } else { rest };
-    let is_known = rest.starts_with(&[0x08, 0x00]) || rest.starts_with(&[0x86, 0xdd]);
-    (is_known && is_ip(rest.get(2..)?)).then_some(Link::Ethernet)
+    const FAMILIES: [u8; 5] = [2, 10, 24, 28, 30];
+    let family = match block.first_chunk::<4>()? {
+        [family, 0, 0, 0] | [0, 0, 0, family] => FAMILIES.contains(family),
+        _ => false,
+    };
+    if family && is_ip(block.get(4..)?) {
+        return Some(Link::Loopback);
+    }
+    let is_behind = |type_at: usize, ip_at: usize| {
+        let ether_type = block.get(type_at..type_at + 2);
+        let has_type = ether_type == Some(&[0x08, 0x00]) || ether_type == Some(&[0x86, 0xdd]);
+        has_type && block.get(ip_at..).is_some_and(is_ip)
+    };
+    let has_vlan = block.get(12..14) == Some(&[0x81, 0x00]);
+    if is_behind(12, 14) || (has_vlan && is_behind(16, 18)) {
+        Some(Link::Ethernet)
+    } else if is_behind(14, 16) {
+        Some(Link::Cooked)
+    } else {
+        is_behind(0, 20).then_some(Link::Cooked2)
+    }
 }
 
 /// Whether it is a packet of TCP over IP.
@@ -72,6 +95,8 @@ pub(super) struct Dump {
     time: Option<f64>,
     /// Whether the rows are of bytes that were made of those of a packet.
     is_derived: bool,
+    /// Whether lines with a time came, as tcpdump writes them: then every row has a prefix.
+    has_times: bool,
     pub(super) blocks: Vec<Block>,
 }
 
@@ -100,6 +125,7 @@ impl Dump {
             total: 0,
             time: None,
             is_derived: false,
+            has_times: false,
             blocks: Vec::new(),
         }
     }
@@ -139,10 +165,17 @@ impl Dump {
             return Ok(());
         }
         let start = Position { column: 1, ..at };
-        let Some(row) = Row::read(&line) else {
+        let is_verbose = self.has_times && !text.starts_with("0x");
+        let Some(row) = Row::read(&line).filter(|_| !is_verbose) else {
+            self.is_certain |= !self.has_begun && Row::begins(&line);
             match between(text) {
-                Some(Between::Packet(time)) => (self.time, self.is_derived) = (time, false),
+                Some(Between::Packet(time)) => {
+                    self.has_times |= time.is_some();
+                    (self.time, self.is_derived) = (time, false);
+                }
                 Some(Between::Derived) => self.is_derived = true,
+                // What tcpdump -v says of a packet.
+                None if is_verbose && line.starts_with(['\t', ' ']) => {}
                 None => return Err(start.error("a line that is no row of a dump,")),
             }
             return Ok(());
@@ -158,7 +191,7 @@ impl Dump {
         }
         if row.has_words && !row.has_colon {
             return Err(start.error(
-                "numbers of 16 bits, whose byte order is that of the machine that wrote them; use xxd or hexdump -C: row",
+                "numbers of 16 bits or more, whose byte order is that of the machine that wrote them; use xxd or hexdump -C: row",
             ));
         }
         self.place(&row, start, out)?;
@@ -226,6 +259,16 @@ impl Dump {
 }
 
 impl<'t> Row<'t> {
+    /// Whether a line begins with an offset of 0, or with one and a colon.
+    fn begins(line: &str) -> bool {
+        let token = line.split_whitespace().next().unwrap_or_default();
+        let digits = token.trim_end_matches(':');
+        (4..=16).contains(&digits.len())
+            && line.trim().len() > token.len()
+            && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && (token.ends_with(':') || digits.bytes().all(|byte| byte == b'0'))
+    }
+
     fn read(line: &'t str) -> Option<Row<'t>> {
         let line = line.trim_end();
         let text = line.trim_start();
@@ -262,10 +305,12 @@ fn row_bytes(text: &str) -> Option<(Vec<u8>, bool)> {
         }
         let end = rest.find([' ', '\t']).unwrap_or(rest.len());
         let group = &rest.as_bytes()[..end];
+        // gdb writes a prefix before each byte.
+        let group = group.strip_prefix(b"0x").filter(|digits| digits.len() == 2).unwrap_or(group);
         let digits: Option<Vec<u8>> = group.iter().map(|byte| digit(*byte)).collect();
         match digits {
             Some(digits) if blanks > 0 && digits.len().is_multiple_of(2) && digits.len() <= 32 => {
-                has_words &= digits.len() == 4 || (digits.len() == 2 && !bytes.is_empty() && has_words);
+                has_words &= digits.len() >= 4 || !bytes.is_empty();
                 bytes.extend(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]));
             }
             _ => return None,

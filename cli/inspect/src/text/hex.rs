@@ -16,6 +16,8 @@ pub(super) struct Hex {
     is_quoted: bool,
     /// How many `\x` came.
     escapes: u64,
+    /// A point came, which no other may follow.
+    has_point: bool,
 }
 
 /// Digits that stand together.
@@ -64,6 +66,9 @@ impl Hex {
                 _ => Err(at.error("\"<\" that begins no <Buffer ...>")),
             };
         }
+        if self.has_point && byte != b'.' {
+            return Err(at.error("a point before this, where a hex digit should be,"));
+        }
         match byte {
             b'x' | b'X' => match (self.prefix, self.run) {
                 (Prefix::Backslash, _) => {
@@ -71,7 +76,11 @@ impl Hex {
                     self.escapes += 1;
                     Ok(())
                 }
-                (Prefix::None, Some(Run { digits: 1, high: 0, .. })) => {
+                // The 0 may stand behind the digits of another number: 0x810x05.
+                (Prefix::None | Prefix::Zero, Some(Run { digits, high: 0, .. })) if !digits.is_multiple_of(2) => {
+                    if self.prefix == Prefix::None && digits > 1 {
+                        return Err(at.error(&format!("{} that is no digit", shown(byte))));
+                    }
                     (self.prefix, self.run) = (Prefix::Zero, None);
                     Ok(())
                 }
@@ -79,7 +88,14 @@ impl Hex {
             },
             _ if self.prefix == Prefix::Backslash => Err(at.error("a backslash without x")),
             _ if digit(byte).is_some() => self.digit(digit(byte).unwrap_or_default(), at, out),
-            b'.' => Err(at.error("a point: the bytes seem to be cut here")),
+            b'.' if self.has_point => Err(at.error("points: the bytes seem to be cut before them,")),
+            b'.' => {
+                self.has_point = true;
+                self.end_run(out)
+            }
+            b':' if self.prefix == Prefix::Zero && self.run.is_some_and(|run| run.digits > 2) => {
+                Err(at.error("an address before a colon"))
+            }
             b' ' | b'\t' | b'\r' | b'\n' | 0x0c | b':' | b',' | b';' | b'-' | b'>' => self.end_run(out),
             b'"' | b'\'' => {
                 self.is_quoted = !self.is_quoted;
@@ -94,7 +110,7 @@ impl Hex {
                 self.tag = Some(0);
                 self.end_run(out)
             }
-            _ => Err(at.error(&format!("{} that is no hex digit", shown(byte)))),
+            _ => Err(at.error(&format!("{} where a hex digit should be,", shown(byte)))),
         }
     }
 
@@ -133,6 +149,9 @@ impl Hex {
     }
 
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), String> {
+        if self.has_point {
+            return Err("a point at the end".into());
+        }
         self.end_run(out)
     }
 }

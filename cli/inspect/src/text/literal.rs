@@ -12,7 +12,10 @@ pub(super) struct Literal {
     quote: Option<u8>,
     is_bare: bool,
     escape: Escape,
+    /// Escapes that name a byte.
     escapes: u64,
+    /// Whether a literal stands before on this line: then only another may follow.
+    is_behind: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +37,7 @@ impl Literal {
     pub(super) fn new(beginning: &[u8]) -> Literal {
         let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);
         let is_bare = text.trim_ascii_start().starts_with(b"\\");
-        Literal { quote: None, is_bare, escape: Escape::None, escapes: 0 }
+        Literal { quote: None, is_bare, escape: Escape::None, escapes: 0, is_behind: false }
     }
 
     pub(super) fn has_escapes(&self) -> bool {
@@ -69,17 +72,20 @@ impl Literal {
         match (byte, self.quote) {
             (b'\\', _) if self.quote.is_some() || self.is_bare => {
                 self.escape = Escape::Backslash;
-                self.escapes += 1;
             }
-            (_, Some(quote)) if byte == quote => self.quote = None,
+            (_, Some(quote)) if byte == quote => (self.quote, self.is_behind) = (None, true),
             (b'\n' | b'\r', Some(_)) => return Err(at.error("the end of a line in a literal")),
             (b'\n' | b'\r', None) if self.is_bare => {}
             (_, Some(_)) => out.push(byte),
             (_, None) if self.is_bare => out.push(byte),
             (b'"' | b'\'', None) => self.quote = Some(byte),
+            (b'\n', None) => self.is_behind = false,
+            (_, None) if self.is_behind && (byte.is_ascii_whitespace() || b",+;)]bBrR".contains(&byte)) => {}
             (_, None)
-                if byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || b"_[](){}.,;:=+&*".contains(&byte) => {
-            }
+                if !self.is_behind
+                    && (byte.is_ascii_alphanumeric()
+                        || byte.is_ascii_whitespace()
+                        || b"_[]().:=&*+".contains(&byte)) => {}
             (_, None) => return Err(at.error(&format!("{} outside of a literal", shown(byte)))),
         }
         Ok(())
@@ -90,10 +96,12 @@ impl Literal {
         self.escape = Escape::None;
         out.push(match byte {
             b'x' => {
+                self.escapes += 1;
                 self.escape = Escape::Hex(None);
                 return Ok(());
             }
             b'0'..=b'7' => {
+                self.escapes += 1;
                 self.escape = Escape::Octal { value: (byte - b'0').into(), digits: 1, is_zero_first: byte == b'0' };
                 return Ok(());
             }

@@ -43,7 +43,8 @@ pub(super) fn check(data: &[u8]) {
     args.extend([format!("--max-frame={}", limits.max_frame_len), format!("--max-message={}", limits.max_message_len)]);
     args.push(format!("--max-fragments={}", limits.max_fragments));
     let mut lines = args.clone();
-    for (bit, option) in ["--json", "--full", "--frames", "--stats", "--input=hex", "--deflate"].into_iter().enumerate() {
+    for (bit, option) in ["--json", "--full", "--frames", "--stats", "--input=hex", "--deflate"].into_iter().enumerate()
+    {
         if input.options >> bit & 1 != 0 {
             lines.push(option.to_owned());
         }

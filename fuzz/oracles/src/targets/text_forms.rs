@@ -57,9 +57,8 @@ fn written(input: &Text<'_>, role: Role) {
     // A frame at the front, as a capture has it.
     let bytes = [&[0x82, 0xfe, 0x40, 0][..], input.bytes].concat();
     let width = usize::from(input.width) % 40 + 1;
-    let hex = |bytes: &[u8], between: &str| {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(between)
-    };
+    let hex =
+        |bytes: &[u8], between: &str| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(between);
     let letter = |byte: &u8| if (32..127).contains(byte) { char::from(*byte) } else { '.' };
     let decimals: Vec<_> = bytes.iter().map(u8::to_string).collect();
     let (text, wanted) = match input.form {
