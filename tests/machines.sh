@@ -81,6 +81,8 @@ for machine in $machines; do
             cargo build --locked --release -Zbuild-std=core,alloc -p wsframe --no-default-features \
                 --features handshake --target "$target"
         done
+        # What the tool knows of its input, for a page in a browser.
+        cargo build --locked --release -Zbuild-std=core,alloc -p wsframe-inspect --target wasm32-unknown-unknown
         ;;
     *)
         echo "$machine: no such machine" >&2

@@ -1,8 +1,8 @@
 //! Captures of packets: their TCP connections, and the WebSockets on them.
 
+use core::net::{IpAddr, SocketAddr};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Cursor, Read, Write};
-use std::net::{IpAddr, SocketAddr};
 
 use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use pcap_parser::traits::PcapNGPacketBlock;
@@ -53,8 +53,8 @@ pub(crate) fn run(
             let failure = read_file(&mut input, &mut tracker)?;
             (input.name().to_owned(), failure)
         }
-        Opened::Packets(mut input, reader, link) => {
-            let failure = read_text(&mut input, reader, link, &mut tracker)?;
+        Opened::Packets(mut input, mut reader, link) => {
+            let failure = read_text(&mut input, &mut reader, link, &mut tracker)?;
             (input.name().to_owned(), failure)
         }
         Opened::Stream(input) => (input.name().to_owned(), Some("is no capture of packets".to_owned())),
@@ -239,7 +239,7 @@ fn read_file<W: Write>(input: &mut Input, tracker: &mut Tracker<'_, W>) -> Resul
 /// Reads packets from a dump. Returns what is wrong with it, if that is so.
 fn read_text<W: Write>(
     input: &mut Input,
-    mut reader: Box<Reader>,
+    reader: &mut Reader,
     link: text::Link,
     tracker: &mut Tracker<'_, W>,
 ) -> Result<Option<String>, Failure> {

@@ -81,7 +81,7 @@ impl Input {
     }
 
     fn put_back(&mut self, bytes: Vec<u8>) {
-        let rest = std::mem::replace(&mut self.source, Box::new(io::empty()));
+        let rest = core::mem::replace(&mut self.source, Box::new(io::empty()));
         self.source = Box::new(Cursor::new(bytes).chain(rest));
     }
 

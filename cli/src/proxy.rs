@@ -3,12 +3,13 @@
 //! Two threads a connection pass bytes on, each before it puts a copy into a queue; the main thread decodes and prints from the
 //! queue. When that is too slow, the queue gets no more, and the bytes that were not decoded are counted.
 
+use core::net::SocketAddr;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender, TryRecvError};
 use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -442,10 +443,13 @@ impl<'p> Printer<'p> {
         }
         let Some(live) = self.live.get_mut(&number) else { return };
         live.is_over[usize::from(sender == Role::Server)] = true;
+        if sender == Role::Server {
+            let [client, server] = [Role::Client, Role::Server].map(|sender| live.pair.sent_by(sender).offset());
+            self.is_suspicious = client > 0 && (server == 0 || live.is_alert);
+        }
         if live.is_over == [true, true] {
             let [client, server] = [Role::Client, Role::Server].map(|sender| live.pair.sent_by(sender));
             self.done += u64::from(client.has_frames() || server.has_frames() || server.is_upgraded());
-            self.is_suspicious = client.offset() > 0 && (server.offset() == 0 || live.is_alert);
             self.live.remove(&number);
         }
     }

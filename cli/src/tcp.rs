@@ -1,7 +1,7 @@
 //! TCP: the bytes of one direction in their order, from segments that come in any (RFC 9293 §3.4).
 
+use core::ops::Bound;
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
 /// How much may wait for what comes before it, in bytes; behind that, what is missing counts as lost.
 const WAITING: usize = 16 * 1024 * 1024;

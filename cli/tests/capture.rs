@@ -284,6 +284,201 @@ fn a_connection_without_its_beginning_is_decoded_if_its_port_is_named() {
     }
 }
 
+/// A connection of two ends, each packet with the right numbers.
+struct Talk {
+    packets: Vec<Vec<u8>>,
+    /// The next numbers of the client and of the server.
+    next: [u32; 2],
+}
+
+impl Talk {
+    fn new(first: u32) -> Talk {
+        let packets =
+            vec![segment(5000, 80, first, 0, SYN, b""), segment(80, 5000, first + 500, first + 1, SYN | ACK, b"")];
+        Talk { packets, next: [first + 1, first + 501] }
+    }
+
+    fn say(mut self, is_client: bool, flags: u8, payload: &[u8]) -> Talk {
+        let [client, server] = self.next;
+        let packet = match is_client {
+            true => segment(5000, 80, client, server, ACK | flags, payload),
+            false => segment(80, 5000, server, client, ACK | flags, payload),
+        };
+        self.packets.push(packet);
+        self.next[usize::from(!is_client)] += payload.len() as u32 + u32::from(flags & FIN);
+        self
+    }
+
+    fn handshake(self) -> Talk {
+        self.say(true, 0, REQUEST).say(false, 0, ANSWER)
+    }
+
+    fn end(self) -> Talk {
+        self.say(true, FIN, b"").say(false, FIN, b"").say(true, 0, b"")
+    }
+}
+
+const ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+
+/// The payloads of the messages, as they come.
+fn messages(packets: impl IntoIterator<Item = Vec<u8>>) -> Vec<String> {
+    let output = run(&["decode", "--json"], &pcap(101, &in_time(packets), false, false));
+    let found = records(&output);
+    assert!(found.iter().all(|record| record["event"] != "gap"), "{found:?}");
+    found.iter().filter_map(|record| record["payload_hex"].as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn a_connection_of_the_same_ends_is_found_without_its_first_packets() {
+    let first = Talk::new(100).handshake().say(true, 0, HELLO).end().packets;
+    for left_out in [1, 2] {
+        let second = Talk::new(90_000).handshake().say(true, 0, HELLO).end().packets;
+        let packets = first.iter().cloned().chain(second.into_iter().skip(left_out));
+        assert_eq!(messages(packets).len(), 2, "without {left_out} packets");
+    }
+}
+
+#[test]
+fn a_reset_from_elsewhere_ends_nothing() {
+    let mut talk = Talk::new(5000).handshake();
+    talk.packets.push(segment(5000, 80, 77, 0, RST, b""));
+    talk.packets.push(segment(80, 5000, 3_000_000_000, 0, RST, b""));
+    assert_eq!(messages(talk.say(true, 0, HELLO).end().packets).len(), 1);
+}
+
+#[test]
+fn an_end_that_waits_for_the_other_is_no_gap() {
+    let talk = Talk::new(5000).handshake().say(true, 0, HELLO).say(true, FIN, b"");
+    let talk = talk.say(false, 0, b"\x81\x02ok").say(true, 0, b"").say(false, FIN, b"").say(true, 0, b"");
+    assert_eq!(messages(talk.packets), ["48656c6c6f", "6f6b"]);
+}
+
+#[test]
+fn an_acknowledgement_may_be_captured_before_what_it_acknowledges() {
+    let mut packets = Talk::new(5000).handshake().say(true, 0, HELLO).end().packets;
+    packets.drain(..2);
+    // The server's first packet with data comes first.
+    packets.swap(0, 1);
+    assert_eq!(messages(packets), ["48656c6c6f"]);
+}
+
+#[test]
+fn the_answer_to_a_head_request_has_no_body() {
+    let talk = Talk::new(5000).say(true, 0, b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
+    let talk = talk.say(false, 0, b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n");
+    let talk = talk.handshake().say(false, 0, b"\x81\x02ok").end();
+    assert_eq!(messages(talk.packets), ["6f6b"]);
+}
+
+#[test]
+fn tls_behind_a_tunnel_is_named_as_such() {
+    let talk = Talk::new(5000).say(true, 0, b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n");
+    let talk = talk.say(false, 0, b"HTTP/1.1 200 Connection established\r\n\r\n");
+    let talk =
+        talk.say(true, 0, b"\x16\x03\x01\0\x20\x01\0\0\x1c").say(false, 0, b"\x16\x03\x03\0\x20\x02\0\0\x1c").end();
+    let output = run(&["decode"], &pcap(101, &in_time(talk.packets), false, false));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("TLS encrypts 1 of the connections") && errors.contains("SSLKEYLOGFILE"), "{errors}");
+}
+
+#[test]
+fn a_snap_length_that_leaves_no_payload_is_named_as_the_cause() {
+    let packets = Talk::new(5000).handshake().say(true, 0, HELLO).end().packets;
+    let mut file = pcap(101, &[], false, false);
+    for (i, packet) in packets.iter().enumerate() {
+        let (len, kept) = (packet.len() as u32, packet.len().min(40));
+        file.extend(
+            [&[0; 4][..], &(i as u32).to_le_bytes(), &(kept as u32).to_le_bytes(), &len.to_le_bytes()].concat(),
+        );
+        file.extend(&packet[..kept]);
+    }
+    let output = run(&["decode"], &file);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("snap length cuts packets of 2 directions"));
+}
+
+#[test]
+fn pppoe_and_mpls_are_looked_through() {
+    let packets = Talk::new(5000).handshake().say(true, 0, HELLO).end().packets;
+    for before in [&[0x88, 0x64, 0x11, 0, 0, 1, 0, 99, 0, 0x21][..], &[0x88, 0x47, 0, 0, 0x10, 64, 0, 0, 0x21, 64]] {
+        let wrapped: Vec<_> = packets.iter().map(|packet| [&[2; 12][..], before, packet].concat()).collect();
+        let output = run(&["decode", "--json"], &pcap(1, &in_time(wrapped), false, false));
+        assert!(records(&output).iter().any(|record| record["payload_hex"] == "48656c6c6f"));
+    }
+}
+
+/// A WebSocket that is silent while tens of thousands of other connections come and go.
+#[test]
+fn a_silent_websocket_is_followed_through_a_busy_capture() {
+    let talk = Talk::new(5000).handshake();
+    let mut packets = talk.packets.clone();
+    for i in 0..20_000_u32 {
+        let port = 6000 + (i % 50_000) as u16;
+        packets.push(segment(port, 81, 5, 0, SYN, b""));
+        packets.push(segment(port, 81, 6, 0, ACK | FIN, b""));
+        packets.push(segment(81, port, 9, 7, ACK | FIN, b""));
+        // And one that is never answered.
+        packets.push(segment(port, 82, 5, 0, SYN, b""));
+    }
+    let len = talk.packets.len();
+    packets.extend(talk.say(true, 0, HELLO).end().packets.into_iter().skip(len));
+    assert_eq!(messages(packets), ["48656c6c6f"]);
+}
+
+/// What each connection has behind a hole counts together.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_follow_what_waits_behind_holes() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wsframe"))
+        .args(["decode", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&pcap(101, &[], false, false)).unwrap();
+    for port in 1000..1040_u16 {
+        let mut packets = vec![segment(port, 80, 0, 0, SYN, b""), segment(port, 80, 1, 0, ACK, REQUEST)];
+        let hole = 1 + REQUEST.len() as u32 + 100;
+        packets.extend((0..200).map(|i| segment(port, 80, hole + i * 40_000, 0, ACK, &[7; 40_000])));
+        stdin.write_all(&pcap(101, &in_time(packets), false, false)[24..]).unwrap();
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    let peak: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
+    drop(stdin);
+    child.wait().unwrap();
+    assert!(peak < 128 * 1024, "{peak} KiB of 320 MB");
+}
+
+#[test]
+fn tcpdump_and_tshark_write_dumps_that_are_read_again() {
+    let tool = |name: &str, arguments: &[&str]| match Command::new(name).args(arguments).output() {
+        Ok(output) => Some(output.stdout),
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "{name} is needed here: {error}");
+            eprintln!("{name} is not installed: its dumps are not read");
+            None
+        }
+    };
+    for file in ["lossy.pcap", "lossy-ipv6.pcap", "any.pcap", "any-v1.pcap"] {
+        let path = capture(file);
+        let path = path.to_str().unwrap();
+        let expected = stdout(&run(&["decode", "--list", path], b""));
+        let dumps = [
+            ("tcpdump", vec!["-r", path, "-X"]),
+            ("tcpdump", vec!["-r", path, "-XX"]),
+            ("tcpdump", vec!["-vv", "-nr", path, "-x"]),
+            ("tshark", vec!["-r", path, "-x"]),
+        ];
+        for (name, arguments) in dumps {
+            let Some(dump) = tool(name, &arguments) else { continue };
+            assert_eq!(stdout(&run(&["decode", "--list"], &dump)), expected, "{name} {arguments:?}");
+        }
+    }
+}
+
 #[test]
 fn a_violation_in_a_capture_is_exit_code_1() {
     let packets = in_time([

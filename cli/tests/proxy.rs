@@ -3,10 +3,11 @@
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use serde_json::Value;
 
@@ -358,4 +359,75 @@ fn it_ends_with_the_last_websocket_and_goes_on_if_it_is_told_to() {
     let (code, out, _) = proxy.end();
     let opened = records(&out).iter().filter(|record| record["event"] == "open").count();
     assert_eq!((code, opened), (0, 3));
+}
+
+#[test]
+fn a_violation_is_shown_while_the_connection_stays_open() {
+    for arguments in [&[][..], &["--json"]] {
+        let mut proxy = Proxy::start(arguments, serve(echo));
+        let mut client = proxy.connect();
+        client.write_all(&[REQUEST, b"\x81\x00"].concat()).unwrap();
+        let lines = BufReader::new(proxy.child.stdout.take().unwrap()).lines();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let reader = thread::spawn(move || lines.for_each(|line| _ = sender.send(line.unwrap())));
+        let is_there = core::iter::from_fn(|| receiver.recv_timeout(Duration::from_secs(10)).ok())
+            .any(|line| line.contains("MaskMissing"));
+        assert!(is_there, "{arguments:?}");
+        proxy.interrupt();
+        assert_eq!(proxy.child.wait().unwrap().code(), Some(1));
+        reader.join().unwrap();
+    }
+}
+
+#[test]
+fn a_refused_handshake_is_no_websocket_that_has_ended() {
+    let target = serve(|mut stream| {
+        let mut request = [0; 1024];
+        let len = stream.read(&mut request).unwrap();
+        if request[..len].windows(13).any(|word| word == b"Authorization") {
+            stream.write_all(&[ANSWER, b"\x88\x00"].concat()).unwrap();
+        } else {
+            stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n").unwrap();
+        }
+    });
+    let proxy = Proxy::start(&["--json"], target);
+    let authorized = [&REQUEST[..REQUEST.len() - 2], b"Authorization: x\r\n\r\n"].concat();
+    for request in [REQUEST, &authorized] {
+        let mut client = proxy.connect();
+        client.write_all(request).unwrap();
+        read_to_end(&mut client);
+    }
+    let (_, out, _) = proxy.end();
+    let statuses: Vec<_> = records(&out).iter().filter_map(|record| record["status"].as_u64()).collect();
+    assert_eq!(statuses, [401, 101]);
+}
+
+#[test]
+fn a_target_that_speaks_tls_is_named_as_such() {
+    // It answers nothing but TLS, with an alert.
+    let target = serve(|mut stream| {
+        let mut start = [0; 3];
+        if stream.read(&mut start).unwrap_or(0) > 0 && start[0] == 0x16 {
+            stream.write_all(b"\x15\x03\x01\0\x02\x02\x0a").unwrap();
+        }
+    });
+    let proxy = Proxy::start(&["--keep"], target);
+    let mut client = proxy.connect();
+    client.write_all(REQUEST).unwrap();
+    let _ = client.read_to_end(&mut Vec::new());
+    let (code, _, errors) = proxy.end();
+    assert_eq!(code, 2);
+    assert!(errors.contains("the target speaks TLS") && errors.contains("socat"), "{errors}");
+}
+
+#[test]
+fn an_interrupt_ends_it_though_nobody_takes_the_output() {
+    let mut proxy = Proxy::start(&["--json"], serve(|mut stream| _ = read_to_end(&mut stream)));
+    let mut client = proxy.connect();
+    client.write_all(REQUEST).unwrap();
+    let message = [&b"\x82\xff\0\0\0\0\0\x10\0\0\0\0\0\0"[..], &vec![0; 0x10_0000]].concat();
+    client.write_all(&message).unwrap();
+    thread::sleep(Duration::from_millis(300));
+    proxy.interrupt();
+    assert_eq!(proxy.child.wait().unwrap().code(), Some(130));
 }

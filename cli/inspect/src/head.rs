@@ -291,6 +291,12 @@ impl Head {
         let found: Vec<_> =
             handshake::extensions(self.values("Sec-WebSocket-Extensions")).flatten().map(text).collect();
         self.extensions = found;
+        if self.extensions_that_are_broken() {
+            // The names all the same: what compresses is not lost by a comma too many.
+            let elements = self.values("Sec-WebSocket-Extensions").flat_map(|value| value.split(|byte| *byte == b','));
+            let elements = elements.map(|element| String::from_utf8_lossy(element.trim_ascii()).into_owned());
+            self.extensions = elements.filter(|element| !element.is_empty()).collect();
+        }
         self.extensions.iter().find(|extension| is_deflate(extension)).cloned()
     }
 
@@ -364,6 +370,7 @@ impl Head {
             self.deflate = Some(match agreement(&text) {
                 Ok(Some(agreement)) => agreement,
                 Ok(None) => WIDEST,
+                Err(_) if self.extensions_that_are_broken() => WIDEST,
                 Err(error) => {
                     self.problem("Extension", format!("permessage-deflate: {error}"));
                     WIDEST
@@ -468,7 +475,7 @@ pub enum Asked {
 
 /// Whether the text of an extension is permessage-deflate.
 pub(crate) fn is_deflate(extension: &str) -> bool {
-    extension.split(';').next().is_some_and(|name| name.eq_ignore_ascii_case("permessage-deflate"))
+    extension.split(';').next().is_some_and(|name| name.trim_end().eq_ignore_ascii_case("permessage-deflate"))
 }
 
 fn without_full_stop(sentence: &str) -> String {

@@ -254,7 +254,12 @@ fn refusal(bytes: &[u8], nearest: Option<(usize, &'static str, String)>) -> Stri
     if let Some((_, name, error)) = nearest.filter(|(len, ..)| *len > 0) {
         return format!("is not {name}: {error}; --input says which form it is: raw, hex, dump, base64");
     }
-    let what = if text.starts_with(b"{") || text.starts_with(b"[") { "looks like JSON" } else { "is text" };
+    let is_json = match text {
+        [b'{', rest @ ..] => matches!(rest.trim_ascii_start(), [b'"' | b'}', ..]),
+        [b'[', rest @ ..] => matches!(rest.trim_ascii_start(), [b'"' | b'{' | b'[' | b']' | b'-' | b'0'..=b'9', ..]),
+        _ => false,
+    };
+    let what = if is_json { "looks like JSON" } else { "is text" };
     format!("{what}, in none of the forms of bytes that are known ({FORMS}); --input raw takes it as it is")
 }
 

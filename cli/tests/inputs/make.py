@@ -72,6 +72,12 @@ write("too-large.txt", "[129, 3, 256]\n")
 write("prose.txt", "The connection was closed.\n")
 write("peers.txt", f"char peer0_0[] = {{ /* Packet 4 */\n{', '.join(f'{byte:#04x}' for byte in CLIENT)} }};\nchar peer1_0[] = {{ /* Packet 6 */\n{', '.join(f'{byte:#04x}' for byte in SERVER)} }};\n")
 write("capture.har", '{"log": {"version": "1.2", "creator": {"name": "Firefox"}, "entries": []}}\n')
+write("logged.har", '{"log": {"version": "1.2", "creator": {}, "entries": [{"text": "a\\nb \\"c\\""}]}}\n')
+write("log.txt", '[INFO] sent "hi\\n" to "chat"\n')
+write("gdb.txt", "".join(f"0x{0x7FFE10 + i:x}:\t" + "\t".join(f"0x{byte:02x}" for byte in CLIENT[i : i + 8]) + "\n" for i in range(0, len(CLIENT), 8)))
+write("od-words.txt", subprocess.run(["od", "-Ax", "-tx4", "frames.bin"], check=True, capture_output=True).stdout)
+write("joined.txt", "".join(f"0x{byte:02x}" for byte in CLIENT))
+write("swapped.txt", subprocess.run(["xxd", "-e", "frames.bin"], check=True, capture_output=True).stdout)
 write("netlog.json", '{"constants": {"logEventTypes": {}}, "events": []}\n')
 
 # Heads.
@@ -109,6 +115,9 @@ write("rest.bin", b"ade: websocket\r\nConnection: Upgrade\r\n\r\n" + SERVER)
 write("extra.bin", head(*SWITCH) + b"\r\n" + SERVER)
 write("middle.bin", bytes([0xB5, 0x7C, 0x91, 0xE0]) * 9 + CLIENT + frame(1, b"more", KEY))
 write("bad-gateway.bin", frame(1, b"fine") + head("HTTP/1.1 502 Bad Gateway", "Content-Length: 0"))
+write("small.bin", head(*SWITCH) + b'{"a":1}')
+write("method.bin", b"GET\t/chat HTTP/1.1\r\nHost: example.org\r\n\r\n")
+write("broken-list.bin", head(*SWITCH, DEFLATE + ";;, x") + SERVER)
 write("one-bad.bin", CLIENT + frame(2, b"bad", KEY, rsv=2) + CLIENT + CLIENT)
 
 # Values.

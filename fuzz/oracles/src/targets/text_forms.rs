@@ -28,7 +28,8 @@ pub(super) fn check(data: &[u8]) {
 /// Any text.
 fn any(input: &Text<'_>, role: Role) {
     let wanted = [None, Some(Wanted::Hex), Some(Wanted::Dump), Some(Wanted::Base64)][usize::from(input.form) % 4];
-    let read = |step: usize| -> Result<Option<(Vec<u8>, Result<(), String>)>, String> {
+    type Read = (Vec<u8>, Result<(), String>);
+    let read = |step: usize| -> Result<Option<Read>, String> {
         let Some(found) = sniff(input.bytes, true, wanted, role)? else { return Ok(None) };
         let (Input::Text(mut reader) | Input::Packets(mut reader, _)) = found else { return Ok(None) };
         let mut out = Vec::new();
