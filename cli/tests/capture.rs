@@ -371,6 +371,15 @@ fn the_answer_to_a_head_request_has_no_body() {
 }
 
 #[test]
+fn what_a_client_sends_before_any_answer_is_decoded_at_the_end() {
+    assert_eq!(messages(Talk::new(5000).say(true, 0, REQUEST).say(true, 0, HELLO).end().packets), ["48656c6c6f"]);
+    // The first letters of another request, which never comes.
+    let talk = Talk::new(5000).say(true, 0, REQUEST).say(true, 0, b"GE").end();
+    let output = run(&["decode", "--json"], &pcap(101, &in_time(talk.packets), false, false));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn tls_behind_a_tunnel_is_named_as_such() {
     let talk = Talk::new(5000).say(true, 0, b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n");
     let talk = talk.say(false, 0, b"HTTP/1.1 200 Connection established\r\n\r\n");

@@ -167,3 +167,20 @@ fn names_are_found_however_they_are_written_and_unknown_words_get_the_nearest() 
         assert!(text.lines().count() == 1 && text.contains(&format!("did you mean '{nearest}'")), "{text}");
     }
 }
+
+#[test]
+fn rules_are_found_by_the_reasons_of_close_frames_and_codes_by_their_hex() {
+    for violation in Violation::ALL {
+        let output = run(&["explain", "--json", violation.reason()], "");
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(answer["reason"], violation.reason());
+    }
+    assert_eq!(json_of("Text is not utf-8")["rule"], "TextNotUtf8");
+    for (word, code) in [("0x3e8", 1000), ("0X03EA", 1002), ("03ee", 1006), ("3f1", 1009), ("0xfa1", 4001)] {
+        assert_eq!(json_of(word)["code"], code, "{word}");
+    }
+    // No code: 0x1ffff is 131071, and 0 is not used.
+    assert_eq!(json_of("0x1ffff")["name"], "Out of Range");
+    assert_eq!(json_of("0x0")["name"], "Not Used");
+    assert_eq!(run(&["explain", "0xyz"], "").status.code(), Some(2));
+}

@@ -369,7 +369,11 @@ impl Stream {
                 }
                 Phase::Waiting => {
                     // Another request may follow one that was refused.
-                    let is_request = !matches!(Finder::default().front(rest), Front::Other);
+                    let is_request = match Finder::default().front(rest) {
+                        Front::Other => false,
+                        Front::Partial { is_head: false } => !is_end,
+                        Front::Partial { is_head: true } | Front::Head(_) | Front::TooLong => true,
+                    };
                     if !is_request && self.handshake.answer.is_none() && !is_end && rest.len() < MAX_HEAD {
                         return Ok(at);
                     }
