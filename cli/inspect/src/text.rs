@@ -147,11 +147,12 @@ fn read_as_text(bytes: &[u8], is_all: bool, wanted: Option<Wanted>, receiver: Ro
     let digits = || {
         [
             Form::Hex(Hex::default()),
+            // What looks like an array may stand in a literal.
+            Form::Literal(Literal::new(bytes)),
             Form::Array(Array::new(b'{', false, peer)),
             Form::Array(Array::new(b'[', false, peer)),
             Form::Array(Array::new(b'{', true, peer)),
             Form::Array(Array::new(b'[', true, peer)),
-            Form::Literal(Literal::new(bytes)),
         ]
     };
     let dump = || Form::Dump(Dump::new(rows_of));
