@@ -279,6 +279,8 @@ struct Live {
     pair: Pair,
     /// The target's first bytes are an alert of TLS.
     is_alert: bool,
+    /// The target has ended as one may that speaks TLS.
+    was_odd: bool,
     is_over: [bool; 2],
 }
 
@@ -375,13 +377,28 @@ impl<'p> Printer<'p> {
     fn event(&mut self, event: Event) {
         let Event { number, time, what } = event;
         let context = self.context(number, time);
+        self.take(number, context, what);
+        // A target that says nothing to a request, or answers with an alert, may speak TLS.
+        if let Some(live) = self.live.get_mut(&number) {
+            let [client, server] = [Role::Client, Role::Server].map(|sender| live.pair.sent_by(sender).offset());
+            let is_odd = client > 0 && live.is_over[1] && (server == 0 || live.is_alert);
+            self.is_suspicious |= is_odd && !core::mem::replace(&mut live.was_odd, is_odd);
+            if live.is_over == [true, true] {
+                let [client, server] = [Role::Client, Role::Server].map(|sender| live.pair.sent_by(sender));
+                self.done += u64::from(client.has_frames() || server.has_frames() || server.is_upgraded());
+                self.live.remove(&number);
+            }
+        }
+    }
+
+    fn take(&mut self, number: u64, context: Context, what: What) {
         match what {
             What::Open(client) => {
                 let show = &self.args.show;
                 // What is said of a violation does not wait for bytes that may never come.
                 let options = Options { waits: false, ..show.options() };
                 let pair = Pair::new(show.config(Role::Server), show.config(Role::Client), &options);
-                self.live.insert(number, Live { pair, is_alert: false, is_over: [false; 2] });
+                self.live.insert(number, Live { pair, is_alert: false, was_odd: false, is_over: [false; 2] });
                 if self.format.is_json() {
                     self.print(|_, out| Format::json(out, context, &Opened { event: "open", client }));
                 } else {
@@ -441,16 +458,8 @@ impl<'p> Printer<'p> {
         if let Some(warning) = ending.warning.map(str::to_owned).or(ending.unusable) {
             self.warn(number, &format!("from the {}: {warning}", name(sender)));
         }
-        let Some(live) = self.live.get_mut(&number) else { return };
-        live.is_over[usize::from(sender == Role::Server)] = true;
-        if sender == Role::Server {
-            let [client, server] = [Role::Client, Role::Server].map(|sender| live.pair.sent_by(sender).offset());
-            self.is_suspicious = client > 0 && (server == 0 || live.is_alert);
-        }
-        if live.is_over == [true, true] {
-            let [client, server] = [Role::Client, Role::Server].map(|sender| live.pair.sent_by(sender));
-            self.done += u64::from(client.has_frames() || server.has_frames() || server.is_upgraded());
-            self.live.remove(&number);
+        if let Some(live) = self.live.get_mut(&number) {
+            live.is_over[usize::from(sender == Role::Server)] = true;
         }
     }
 
