@@ -529,6 +529,7 @@ impl<'t, W: Write> Tracker<'t, W> {
             return Ok(());
         }
         let mut pieces = Vec::new();
+        let waiting = connection.waiting();
         if let Some(number) = acknowledged.filter(|_| !is_reset) {
             connection.directions[1 - from].acknowledge(number, self.now, &mut |piece| pieces.push((1 - from, piece)));
         }
@@ -537,14 +538,12 @@ impl<'t, W: Write> Tracker<'t, W> {
         if is_reset {
             connection.reset_by = Some(from);
         } else {
-            let waiting = connection.directions[from].waiting();
             connection.directions[from].take(segment, self.now, &mut |piece| pieces.push((from, piece)));
-            self.waiting = self.waiting - waiting + connection.directions[from].waiting();
-            if self.waiting > MAX_WAITING {
-                self.waiting -= connection.directions[from].waiting();
+            if self.waiting - waiting + connection.waiting() > MAX_WAITING {
                 connection.directions[from].lose(&mut |piece| pieces.push((from, piece)));
             }
         }
+        self.waiting = self.waiting - waiting + connection.waiting();
         for (from, piece) in pieces {
             self.piece(connection, from, piece)?;
         }
@@ -703,9 +702,9 @@ impl<'t, W: Write> Tracker<'t, W> {
         if core::mem::replace(&mut connection.is_over, true) {
             return Ok(());
         }
+        self.waiting -= connection.waiting();
         for from in [0, 1] {
             let mut pieces = Vec::new();
-            self.waiting -= connection.directions[from].waiting();
             connection.directions[from].finish(&mut |piece| pieces.push(piece));
             for piece in pieces {
                 self.piece(connection, from, piece)?;
@@ -907,6 +906,11 @@ impl Connection {
     /// Whether something is shown of it.
     fn is_shown(&self) -> bool {
         matches!(self.follow, Follow::Decode { held: None, .. })
+    }
+
+    /// How much of both directions waits for what comes before it, in bytes.
+    fn waiting(&self) -> usize {
+        self.directions.iter().map(Direction::waiting).sum()
     }
 
     /// Whether a segment belongs to another connection of the same ends.

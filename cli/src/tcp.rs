@@ -219,6 +219,9 @@ impl Direction {
 
     /// What is missing counts as lost.
     pub(crate) fn lose(&mut self, on: &mut impl FnMut(Piece)) {
+        if self.is_over {
+            return;
+        }
         let next = self.waiting.keys().next().copied();
         let known_end = self.end.unwrap_or(self.acknowledged);
         let length = next.unwrap_or(known_end).saturating_sub(self.given);

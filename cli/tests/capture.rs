@@ -1,39 +1,19 @@
 //! Captures of packets: the same bytes in every kind of link and file, and with tshark as a witness.
 
+mod program;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::thread;
 
-use serde_json::Value;
+use crate::program::{records, run};
 
 fn capture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures").join(name)
 }
 
-/// Runs the program over this standard input.
-fn run(arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_wsframe"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let writer = thread::spawn(move || _ = stdin.write_all(&input));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    output
-}
-
 fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn records(output: &Output) -> Vec<Value> {
-    stdout(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// A packet of a capture that tcpdump wrote with the byte order of this machine: its time in microseconds, and its bytes.
@@ -438,27 +418,39 @@ fn a_silent_websocket_is_followed_through_a_busy_capture() {
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_does_not_follow_what_waits_behind_holes() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_wsframe"))
-        .args(["decode", "--json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(&pcap(101, &[], false, false)).unwrap();
-    for port in 1000..1040_u16 {
-        let mut packets = vec![segment(port, 80, 0, 0, SYN, b""), segment(port, 80, 1, 0, ACK, REQUEST)];
-        let hole = 1 + REQUEST.len() as u32 + 100;
-        packets.extend((0..200).map(|i| segment(port, 80, hole + i * 40_000, 0, ACK, &[7; 40_000])));
-        stdin.write_all(&pcap(101, &in_time(packets), false, false)[24..]).unwrap();
-    }
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let peak = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    let peak: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
-    drop(stdin);
-    child.wait().unwrap();
+    let peak = peak_memory(&["decode", "--json"], |write| {
+        for port in 1000..1040_u16 {
+            let mut packets = vec![segment(port, 80, 0, 0, SYN, b""), segment(port, 80, 1, 0, ACK, REQUEST)];
+            let hole = 1 + REQUEST.len() as u32 + 100;
+            packets.extend((0..200).map(|i| segment(port, 80, hole + i * 40_000, 0, ACK, &[7; 40_000])));
+            write(packets);
+        }
+    });
     assert!(peak < 128 * 1024, "{peak} KiB of 320 MB");
+}
+
+/// Holes that are given up make room for others.
+#[test]
+fn what_was_lost_waits_no_longer() {
+    let mut packets = Vec::new();
+    for port in 1000..1030_u16 {
+        let after = 1 + REQUEST.len() as u32;
+        packets.extend([segment(port, 80, 0, 0, SYN, b""), segment(port, 80, 1, 0, ACK, REQUEST)]);
+        packets.extend((0..100).map(|i| segment(port, 80, after + 100 + i * 40_000, 0, ACK, &[7; 40_000])));
+        // The receiver has it all: the hole is in the capture.
+        let all = after + 100 + 4_000_000;
+        packets.extend((0..200).map(|_| segment(80, port, 1, all, ACK, b"")));
+    }
+    // 120 MB have waited by now, one after another.
+    let hello = Talk::new(5000).handshake();
+    let len = hello.packets.len();
+    let mut talk =
+        hello.say(true, 0, &[0x82, 0xfe, 0x9c, 0x40, 0, 0, 0, 0]).say(true, 0, &[7; 20_000]).say(true, 0, &[8; 20_000]);
+    talk.packets.swap(len + 1, len + 2);
+    packets.extend(talk.end().packets);
+    let output = run(&["decode", "--json"], &pcap(101, &in_time(packets), false, false));
+    let found = records(&output);
+    assert!(found.iter().any(|record| record["event"] == "message" && record["length"] == 40_000));
 }
 
 #[test]
@@ -501,48 +493,47 @@ fn a_violation_in_a_capture_is_exit_code_1() {
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// A capture of a million packets and a hundred thousand connections through a pipe.
+/// The most memory that the program takes over what is written to it, in KiB.
+#[cfg(target_os = "linux")]
+fn peak_memory(arguments: &[&str], write: impl FnOnce(&mut dyn FnMut(Vec<Vec<u8>>))) -> u64 {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wsframe"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&pcap(101, &[], false, false)).unwrap();
+    write(&mut |packets| stdin.write_all(&pcap(101, &in_time(packets), false, false)[24..]).unwrap());
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    let peak = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    peak
+}
+
+/// Tens of thousands of connections, and one with much traffic, through a pipe.
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_does_not_follow_the_length_of_a_capture() {
     for arguments in [&["decode", "--json"][..], &["decode", "--json", "--list"]] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_wsframe"))
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        stdin.write_all(&pcap(101, &[], false, false)).unwrap();
-        let write = |stdin: &mut std::process::ChildStdin, packets: Vec<Vec<u8>>| {
-            stdin.write_all(&pcap(101, &in_time(packets), false, false)[24..]).unwrap();
-        };
-        // Connections that never end.
-        for i in 0..60_000_u32 {
-            let port = (i % 60_000 + 1024) as u16;
-            write(&mut stdin, vec![segment(port, 80, 5, 0, SYN, b""), segment(port, 80, 6, 0, ACK, REQUEST)]);
-        }
-        // One with much traffic, and holes that are filled late.
-        let message = [&b"\x82\xfe\x10\x00\0\0\0\0"[..], &[7; 4096]].concat();
-        write(&mut stdin, vec![segment(1000, 80, 0, 0, SYN, b""), segment(1000, 80, 1, 0, ACK, REQUEST)]);
-        let mut sequence = 1 + REQUEST.len() as u32;
-        for _ in 0..40_000 {
-            let next = sequence.wrapping_add(2000);
-            write(
-                &mut stdin,
-                vec![
-                    segment(1000, 80, next, 0, ACK, &message[2000..]),
-                    segment(1000, 80, sequence, 0, ACK, &message[..2000]),
-                ],
-            );
-            sequence = sequence.wrapping_add(message.len() as u32);
-        }
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-        let peak = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-        let peak: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
-        drop(stdin);
-        assert_eq!(child.wait().unwrap().code(), Some(0));
+        let peak = peak_memory(arguments, |write| {
+            // Connections that never end.
+            for port in 1024..61_024_u16 {
+                write(vec![segment(port, 80, 5, 0, SYN, b""), segment(port, 80, 6, 0, ACK, REQUEST)]);
+            }
+            // One with holes that are filled late.
+            let message = [&b"\x82\xfe\x10\x00\0\0\0\0"[..], &[7; 4096]].concat();
+            write(vec![segment(1000, 80, 0, 0, SYN, b""), segment(1000, 80, 1, 0, ACK, REQUEST)]);
+            let mut sequence = 1 + REQUEST.len() as u32;
+            for _ in 0..40_000 {
+                let second = segment(1000, 80, sequence.wrapping_add(2000), 0, ACK, &message[2000..]);
+                write(vec![second, segment(1000, 80, sequence, 0, ACK, &message[..2000])]);
+                sequence = sequence.wrapping_add(message.len() as u32);
+            }
+        });
         assert!(peak < 128 * 1024, "{peak} KiB");
     }
 }

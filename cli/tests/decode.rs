@@ -1,41 +1,19 @@
 //! `wsframe decode`, run as a process.
 
+mod program;
+
 use core::time::Duration;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
-fn start(arguments: &[&str], stdin: Stdio) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_wsframe"))
-        .args(arguments)
-        .stdin(stdin)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-/// Runs it over this standard input.
-fn run(arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = start(arguments, Stdio::piped());
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    // A program that has seen enough closes the pipe.
-    let writer = thread::spawn(move || _ = stdin.write_all(&input));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    output
-}
-
-fn records(output: &Output) -> Vec<Value> {
-    str::from_utf8(&output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
+use crate::program::{records, run, start};
 
 fn error_line(output: &Output) -> String {
     let text = String::from_utf8(output.stderr.clone()).unwrap();
