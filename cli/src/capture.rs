@@ -11,6 +11,7 @@ use serde::Serialize;
 use wsframe::Role;
 use wsframe_inspect::pair::Pair;
 use wsframe_inspect::record::Record;
+use wsframe_inspect::stream::is_frame_for;
 use wsframe_inspect::text::{self, Reader};
 
 use crate::args::DecodeArgs;
@@ -54,6 +55,7 @@ pub(crate) fn run(
             (input.name().to_owned(), failure)
         }
         Opened::Packets(mut input, mut reader, link) => {
+            tracker.is_dump = true;
             let failure = read_text(&mut input, &mut reader, link, &mut tracker)?;
             (input.name().to_owned(), failure)
         }
@@ -304,6 +306,8 @@ struct Tracker<'t, W> {
     kinds: BTreeMap<&'static str, u64>,
     tls: Vec<String>,
     shown: u64,
+    /// The packets are written as text: somebody has chosen them, perhaps without an opening handshake.
+    is_dump: bool,
     has_columns: bool,
     /// How much waits for what comes before it, of all connections.
     waiting: usize,
@@ -391,6 +395,7 @@ impl<'t, W: Write> Tracker<'t, W> {
             kinds: BTreeMap::new(),
             tls: Vec::new(),
             shown: 0,
+            is_dump: false,
             has_columns: false,
             waiting: 0,
             skipped: Skipped::default(),
@@ -640,7 +645,10 @@ impl<'t, W: Write> Tracker<'t, W> {
             _ => "other",
         };
         let args = self.args;
-        let is_named = args.stream == Some(connection.number) || args.port == Some(connection.ends[1 - client].port());
+        let may_be_frames = || [Role::Server, Role::Client].into_iter().any(|role| is_frame_for(role, bytes));
+        let is_named = args.stream == Some(connection.number)
+            || args.port == Some(connection.ends[1 - client].port())
+            || (self.is_dump && connection.kind == "other" && may_be_frames());
         let is_left_out = args.stream.is_some_and(|number| number != connection.number)
             || args.port.is_some_and(|port| port != connection.ends[1 - client].port());
         if is_left_out || matches!(connection.kind, "tls" | "http/2") {

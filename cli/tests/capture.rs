@@ -453,6 +453,28 @@ fn what_was_lost_waits_no_longer() {
     assert!(found.iter().any(|record| record["event"] == "message" && record["length"] == 40_000));
 }
 
+/// As `xxd` writes it, with an offset of four digits.
+fn dump(bytes: &[u8]) -> String {
+    let row = |(i, row): (usize, &[u8])| {
+        let digits: Vec<_> = row.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{:04x}  {}\n", 16 * i, digits.join(" "))
+    };
+    bytes.chunks(16).enumerate().map(row).collect()
+}
+
+#[test]
+fn a_packet_that_is_pasted_is_decoded_without_its_handshake() {
+    for before in [&[][..], &[2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 8, 0]] {
+        let client = [before, &segment(5000, 80, 7, 8, ACK, HELLO)].concat();
+        let server = [before, &segment(80, 5000, 8, 18, ACK, b"\x81\x02ok")].concat();
+        let output = run(&["decode", "--json"], format!("{}\n{}", dump(&client), dump(&server)).as_bytes());
+        let found = records(&output);
+        let messages: Vec<_> = found.iter().filter(|record| record["event"] == "message").collect();
+        assert_eq!(messages.len(), 2, "{found:?}");
+        assert_eq!((&messages[0]["direction"], &messages[1]["direction"]), (&"client".into(), &"server".into()));
+    }
+}
+
 #[test]
 fn tcpdump_and_tshark_write_dumps_that_are_read_again() {
     let tool = |name: &str, arguments: &[&str]| match Command::new(name).args(arguments).output() {

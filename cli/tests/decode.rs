@@ -260,6 +260,35 @@ fn hex_that_is_not_hex_is_located_and_what_came_before_is_not_lost() {
 }
 
 #[test]
+fn a_fault_of_form_far_behind_the_beginning_is_located_after_what_came_before_it() {
+    let frame = "81 85 37 fa 21 3d 7f 9f 4d 51 58\n";
+    let base64 = "gYU3+iE9f59NUVg=\n";
+    for (text, fault, place) in [
+        (frame.repeat(5000), "81 8g", "line 5001, column 5"),
+        (frame.repeat(5000), "81 8 5", "line 5001, column 4"),
+        (base64.repeat(8000), "gYU3!", "line 8001, column 5"),
+        (
+            format!("[{}", "129, 133, 55, 250, 33, 61, 127, 159, 77, 81, 88,\n".repeat(3000)),
+            "129, 256]",
+            "line 3001, column 6",
+        ),
+    ] {
+        let output = run(&["decode", "--json"], (text + fault).as_bytes());
+        assert_eq!(output.status.code(), Some(2), "{place}");
+        assert!(error_line(&output).contains(place), "{}", error_line(&output));
+        assert!(records(&output).len() > 2999);
+    }
+}
+
+#[test]
+fn bytes_with_the_mark_of_a_text_are_no_text_by_that_alone() {
+    for bytes in [&b"\xff\xfe\x00\x01\x9f\x22\x31\x85"[..], b"\xfe\xff\x12\x34\x56\x78", b"\xef\xbb\xbf\x00\x01"] {
+        let output = run(&["decode", "--json"], bytes);
+        assert_eq!((output.status.code(), &records(&output)[0]["rule"]), (Some(1), &json!("ReservedBits")));
+    }
+}
+
+#[test]
 fn bad_arguments_are_one_line_and_exit_code_2() {
     unusable(&[], b"", &["command is missing", "--help"]);
     unusable(&["decode", "--role", "peer"], b"", &["peer", "server, client"]);

@@ -110,15 +110,24 @@ fn capture(bytes: &[u8]) -> Option<bool> {
 
 /// Whether bytes can be text, perhaps cut.
 fn is_text(bytes: &[u8]) -> bool {
-    if Encoding::of(bytes) != (Encoding::Utf8, 0) {
-        return true;
+    let (encoding, mark) = Encoding::of(bytes);
+    let bytes = &bytes[mark..];
+    let is_printed = |byte: &u8| !byte.is_ascii_control() || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
+    if encoding != Encoding::Utf8 {
+        // Mostly letters of ASCII, as forms of bytes are.
+        let units = bytes.chunks_exact(2).map(|pair| match encoding {
+            Encoding::Utf16Le => unit(pair[1], pair[0]),
+            _ => unit(pair[0], pair[1]),
+        });
+        let letters = units.clone().filter(|unit| *unit < 0x80).count();
+        return units.clone().all(|unit| is_printed(&unit)) && 2 * letters >= units.len();
     }
     let valid = match str::from_utf8(bytes) {
         Ok(_) => bytes,
         Err(error) if error.error_len().is_none() => &bytes[..error.valid_up_to()],
         Err(_) => return false,
     };
-    valid.iter().all(|byte| !byte.is_ascii_control() || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c))
+    valid.iter().all(is_printed)
 }
 
 /// How characters are written.
