@@ -1,12 +1,13 @@
 //! `wsframe decode`: captured streams to records.
 
 use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::time::Instant;
 
 use wsframe::Role;
-use wsframe_inspect::head::Offer;
+use wsframe_inspect::head::Kind;
 use wsframe_inspect::record::Record;
-use wsframe_inspect::stream::{Ending, Stream, is_frame_for};
+use wsframe_inspect::stream::{Answer, Ending, Request, Stream, is_frame_for};
 
 use crate::args::DecodeArgs;
 use crate::capture;
@@ -28,7 +29,7 @@ pub(crate) fn run(args: &DecodeArgs, process: &mut Process<'_>) -> Result<Outcom
         Some(paths) => {
             let inputs = [(0, Role::Server), (1, Role::Client)]
                 .map(|(i, role)| Input::open(&paths[i], args.wanted(), role, stdin));
-            both(args, inputs, &mut out, process.stderr)
+            both(args, [&paths[0], &paths[1]], inputs, &mut out, process.stderr)
         }
         None => match Input::open(args.file(), args.wanted(), args.role(), stdin).map_err(Failure::Unusable)? {
             Opened::Stream(input) if args.stream.is_some() || args.list || args.port.is_some() => {
@@ -54,6 +55,7 @@ pub(crate) fn run(args: &DecodeArgs, process: &mut Process<'_>) -> Result<Outcom
 /// Both directions of a connection, from two inputs. What is wrong with one is no reason to lose the other.
 fn both(
     args: &DecodeArgs,
+    mut paths: [&Path; 2],
     inputs: [Result<Opened, String>; 2],
     out: &mut impl Write,
     err: &mut dyn Write,
@@ -68,14 +70,27 @@ fn both(
     if are_exchanged(&beginnings) {
         inputs.swap(0, 1);
         beginnings.swap(0, 1);
+        paths.swap(0, 1);
         let _ = writeln!(
             err,
             "wsframe: warning: the two files are the wrong way round: the first is what the server sent; decoded so"
         );
     }
-    // The answer decides how the client's frames are read, and the request whether the answer fits.
-    let client = probe(args, Role::Server, &mut beginnings[0], None);
-    let server = probe(args, Role::Client, &mut beginnings[1], client.offer());
+    // The answers decide how the client's frames are read, and the requests whether the answers fit.
+    let [mut client, mut server] = [(0, Role::Server), (1, Role::Client)].map(|(i, role)| {
+        let path = &paths[i];
+        probe(args, role, path, &mut beginnings[i])
+    });
+    let requests: Vec<Request> = client.take_requests().collect();
+    server.add_requests(requests.iter().cloned());
+    let answers: Vec<Answer> = server.take_answers().collect();
+    if [&client, &server].iter().all(|probe| probe.first_head().is_some()) && client.first_head() == server.first_head()
+    {
+        let sender = if client.first_head() == Some(Kind::Request) { "client" } else { "server" };
+        let _ = writeln!(err, "wsframe: warning: both files are what the {sender} sent");
+    }
+    // Without a head, a direction is read by that of the other.
+    let agreed = [&client, &server].iter().find_map(|probe| probe.deflate());
     let mut failures = Vec::new();
     let mut outcome = Outcome::Good;
     for (input, role) in inputs.into_iter().zip([Role::Server, Role::Client]) {
@@ -84,13 +99,15 @@ fn both(
             let blank = if role == Role::Client { "\n" } else { "" };
             writeln!(out, "{blank}From the {sender}:")?;
         }
-        let mut stream = Stream::new(role, args.show.config(role), args.show.options());
+        let mut options = args.show.options();
+        let has_head = if role == Role::Server { client.has_head() } else { server.has_head() };
+        if !has_head {
+            options.deflate = options.deflate.or(agreed);
+        }
+        let mut stream = Stream::new(role, args.show.config(role), options);
         match role {
-            Role::Server if server.is_answered => {
-                stream.set_answer(server.agreed, &mut |_| Ok::<(), Failure>(()))?;
-            }
-            Role::Server => {}
-            Role::Client => stream.set_offer(client.offer()),
+            Role::Server => stream.add_answers(answers.iter().copied(), &mut |_| Ok::<(), Failure>(()))?,
+            Role::Client => stream.add_requests(requests.iter().cloned()),
         }
         let context = Context { direction: Some(sender), ..Context::default() };
         let result = match input {
@@ -111,25 +128,23 @@ fn both(
     Err(Failure::Unusable(last))
 }
 
-/// What the heads of a direction say.
-struct Probe {
-    stream: Stream,
-    is_answered: bool,
-    agreed: Option<wsframe::deflate::Agreement>,
-}
-
-impl Probe {
-    fn offer(&self) -> Option<Offer> {
-        self.stream.offer()
-    }
-}
-
-fn probe(args: &DecodeArgs, role: Role, beginning: &mut [u8], offer: Option<Offer>) -> Probe {
+/// What the heads of a direction say: all of them if it is a file, which can be read twice, or else those at its beginning.
+fn probe(args: &DecodeArgs, role: Role, path: &Path, beginning: &mut [u8]) -> Stream {
     let mut stream = Stream::new(role, args.show.config(role), args.show.options());
-    stream.set_offer(offer);
-    let Ok(()) = stream.push(beginning, &mut |_| Ok::<(), core::convert::Infallible>(()));
-    let answer = stream.take_answer();
-    Probe { stream, is_answered: answer.is_some(), agreed: answer.flatten() }
+    let mut push = |bytes: &mut [u8]| {
+        let Ok(()) = stream.push(bytes, &mut |_| Ok::<(), core::convert::Infallible>(()));
+    };
+    let again = Input::open(path, args.wanted(), role, &mut None);
+    match again {
+        Ok(Opened::Stream(mut input)) if input.is_file() => {
+            let mut buffer = vec![0; READ];
+            while let Ok(len @ 1..) = input.read(&mut buffer) {
+                push(&mut buffer[..len]);
+            }
+        }
+        _ => push(beginning),
+    }
+    stream
 }
 
 /// Whether what should come from a client comes from a server, and the other way round.

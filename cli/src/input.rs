@@ -15,6 +15,7 @@ pub(crate) struct Input {
     source: Box<dyn Read + Send>,
     name: String,
     len: Option<u64>,
+    is_file: bool,
 }
 
 /// What an input is.
@@ -42,7 +43,7 @@ impl Input {
             let len = file.metadata().ok().filter(|about| about.is_file()).map(|about| about.len());
             (Box::new(file), name, len)
         };
-        let mut input = Input { source, name, len };
+        let mut input = Input { source, name, is_file: len.is_some(), len };
         let mut beginning = Vec::new();
         let mut is_all = false;
         let found = loop {
@@ -58,7 +59,7 @@ impl Input {
             text::Input::Capture => Opened::Capture(input),
             text::Input::Packets(reader, link) => Opened::Packets(input, reader, link),
             text::Input::Text(reader) => {
-                let Input { source, name, .. } = input;
+                let Input { source, name, is_file, .. } = input;
                 let source = TextSource {
                     source: BufReader::with_capacity(READ, source),
                     reader,
@@ -66,7 +67,7 @@ impl Input {
                     at: 0,
                     end: None,
                 };
-                Opened::Stream(Input { source: Box::new(source), name, len: None })
+                Opened::Stream(Input { source: Box::new(source), name, len: None, is_file })
             }
         })
     }
@@ -96,6 +97,11 @@ impl Input {
     /// For messages.
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it can be opened and read again.
+    pub(crate) fn is_file(&self) -> bool {
+        self.is_file
     }
 
     /// How many bytes there are in all, if that is known.

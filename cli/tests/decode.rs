@@ -396,6 +396,46 @@ fn memory_is_bounded_by_the_longest_message() {
     assert!(peak < 16 * 1024, "{peak} KiB");
 }
 
+/// A fault between good frames is not the beginning of a stream that was cut.
+#[test]
+fn there_is_no_hint_where_good_frames_follow_a_bad_one() {
+    let good = b"\x81\x02ok".repeat(4);
+    for (bad, arguments) in [
+        (&b"\x01\x01a\x81\x01b\x00\x01c\x80\x01d"[..], &[][..]),
+        (b"\x01\x01a\x00\x01b\x00\x01c\x80\x01d", &["--max-fragments", "2"]),
+        (b"\x02\x02aa\x00\x02bb\x80\x02cc", &["--max-message", "3"]),
+        (b"\x80\x01a", &[]),
+        (b"\x83\x01a", &[]),
+        (b"\xa1\x01a", &[]),
+        (b"\x21\x01a\x00\x01b\x80\x01c", &[]),
+        (b"\x09\x01a", &[]),
+        (b"\x82\x7e\x00\x01a", &[]),
+        (b"\x89\x7e\x00\x01a", &[]),
+        (b"\x82\x83\0\0\0\0abc", &[]),
+        (b"\x88\x02\x03\xed", &[]),
+        (b"\x88\x03\x03\xe8\xff", &[]),
+        (b"\x81\x03a\xffb", &[]),
+    ] {
+        for before in [0, 1, 6] {
+            let stream = [&b"\x81\x02ok".repeat(before), bad, &good].concat();
+            let output = run(&[&["decode", "--json", "--role", "client"], arguments].concat(), &stream);
+            let found = records(&output);
+            assert!(found.iter().any(|record| record["event"] == "violation"), "{bad:x?}");
+            assert!(found.iter().all(|record| record["event"] != "hint"), "{bad:x?} behind {before}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn broken_text_in_a_compressed_message_is_found_at_its_byte_however_it_is_fed() {
+    let stream = b"\x81\x02ok\xc1\x09\x4a\x4c\x4a\xfe\x9f\x92\x9a\x06\x00";
+    let whole = run(&["decode", "--role", "client", "--deflate"], stream);
+    assert_eq!(whole.status.code(), Some(1));
+    for chunk in ["1", "2", "7"] {
+        assert_eq!(run(&["decode", "--role", "client", "--deflate", "--chunk", chunk], stream).stdout, whole.stdout);
+    }
+}
+
 #[test]
 fn the_limit_of_frames_is_the_limit_of_messages_if_none_is_given() {
     // One byte more than a server takes by default.

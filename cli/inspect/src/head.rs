@@ -18,6 +18,9 @@ pub const MAX_HEAD: usize = 64 * 1024;
 /// The first bytes of the binary PROXY header.
 const PROXY2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
+/// A byte-order mark.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What a head begins with; no frame begins like that.
 const STARTS: [&[u8]; 12] = [
     b"GET ",
@@ -59,9 +62,11 @@ pub(crate) struct Finder {
 impl Finder {
     /// `bytes` is all that is there, from the same byte on each time.
     pub(crate) fn front(&mut self, bytes: &[u8]) -> Front {
-        // Empty lines may come before a request (RFC 9112 §2.2).
+        // Empty lines may come before a request (RFC 9112 §2.2), and an editor's byte-order mark.
         let blank = if PROXY2.starts_with(bytes) || bytes.starts_with(PROXY2) {
             0
+        } else if bytes.starts_with(MARK) {
+            MARK.len()
         } else {
             bytes.iter().take(4).take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
         };
@@ -117,6 +122,14 @@ fn is_request_line(bytes: &[u8]) -> bool {
 /// Whether a head, or the first letters of one, stands at the front.
 pub(crate) fn begins(bytes: &[u8]) -> Front {
     Finder::default().front(bytes)
+}
+
+/// The status of an answer, of its first line.
+pub(crate) fn status(head: &[u8]) -> Option<u16> {
+    let line = head.split(|byte| *byte == b'\n').next()?;
+    let status = line.strip_prefix(b"HTTP/")?.split(|byte| *byte == b' ').nth(1)?.trim_ascii_end();
+    let is_status = status.len() == 3 && status.iter().all(u8::is_ascii_digit);
+    str::from_utf8(status).ok().filter(|_| is_status)?.parse().ok()
 }
 
 /// What a head is.
@@ -182,6 +195,7 @@ pub fn agreement(answer: &str) -> Result<Option<Agreement>, AnswerError> {
 impl Head {
     /// Reads a head that [`Finder::front`] found. `offer` is what the request offered, if it is known.
     pub(crate) fn read(bytes: &[u8], offer: Option<&Offer>) -> Head {
+        let bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
         let bytes = match bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')) {
             Some(blank) if !bytes.starts_with(PROXY2) => &bytes[blank..],
             _ => bytes,
@@ -366,6 +380,9 @@ impl Head {
         }
         let deflate = self.read_extensions();
         self.check_answer(offer);
+        if let Some(offer) = offer {
+            self.check_deflate(offer);
+        }
         if let Some(text) = deflate {
             self.deflate = Some(match agreement(&text) {
                 Ok(Some(agreement)) => agreement,
@@ -376,6 +393,43 @@ impl Head {
                     WIDEST
                 }
             });
+        }
+    }
+
+    /// What of permessage-deflate may be agreed to depends on the offer (RFC 7692 §7.1).
+    fn check_deflate(&mut self, offer: &Offer) {
+        const CLIENT_BITS: &str = "client_max_window_bits";
+        const SERVER_BITS: &str = "server_max_window_bits";
+        let is_one = |extension: &handshake::Extension<'_>| is_deflate(extension.name());
+        let has = |extension: &handshake::Extension<'_>, name: &str| {
+            extension.params().any(|(param, _)| param.eq_ignore_ascii_case(name))
+        };
+        let bits = |extension: &handshake::Extension<'_>| {
+            let value = extension.params().find(|(param, _)| param.eq_ignore_ascii_case(SERVER_BITS));
+            value.and_then(|(_, value)| value?.number())
+        };
+        let offers = || handshake::extensions([offer.extensions.as_bytes()]).flatten().filter(is_one);
+        let answers: Vec<_> =
+            handshake::extensions(self.values("Sec-WebSocket-Extensions")).flatten().filter(is_one).collect();
+        let Some(answer) = answers.first().filter(|_| offers().next().is_some()) else { return };
+        let is_twice = answers.len() > 1;
+        let is_unasked = has(answer, CLIENT_BITS) && !offers().any(|offer| has(&offer, CLIENT_BITS));
+        let most = offers().map(|offer| bits(&offer).unwrap_or(15)).max().unwrap_or(15);
+        let is_wide = bits(answer).unwrap_or(15) > most;
+        if is_twice {
+            self.problem("Extension", "permessage-deflate is accepted twice");
+        }
+        if is_unasked {
+            self.problem(
+                "Extension",
+                "client_max_window_bits is in the answer and not in the offer (RFC 7692 section 7.1.2.2)",
+            );
+        }
+        if is_wide {
+            self.problem(
+                "Extension",
+                format!("the offer asks for server_max_window_bits={most}, which the answer does not keep (RFC 7692 section 7.1.2.1)"),
+            );
         }
     }
 

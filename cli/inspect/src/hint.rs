@@ -33,6 +33,8 @@ pub(crate) struct Place<'s> {
     pub(crate) starts: &'s [u64],
     /// Whether a header broke the rule, and not a payload.
     pub(crate) in_header: bool,
+    /// Whether bytes that are no frames may break it by chance; not the order of good frames, and not a limit.
+    pub(crate) may_be_noise: bool,
     pub(crate) role: Role,
     pub(crate) allowed_rsv: Rsv,
     /// Whether the window ends with the stream.
@@ -51,7 +53,7 @@ pub(crate) fn look(window: &[u8], place: Place<'_>) -> Option<Hint> {
         if let Some(message) = chunk(bytes) {
             return hint("chunked", message);
         }
-        if let Some(len) = rest_of_head(bytes) {
+        if let Some(len) = rest_of_head(bytes).filter(|_| !place.is_behind_head) {
             let end = place.frame + len as u64;
             let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
             let what = match memchr::memmem::find(line, b" HTTP/1.") {
@@ -76,16 +78,21 @@ pub(crate) fn look(window: &[u8], place: Place<'_>) -> Option<Hint> {
             return hint("role", message);
         }
     }
-    if !place.in_header && !place.may_be_chance {
+    if !place.may_be_noise || (!place.in_header && !place.may_be_chance) {
         return None;
     }
-    // Frames of which the beginning, or a piece in the middle, is missing; not those that follow a whole frame which breaks a
-    // rule.
+    // Frames of which the beginning, or a piece in the middle, is missing; not those that follow whole frames of which the first
+    // breaks a rule.
     let first = if place.may_be_chance { 1 } else { at + 1 };
     let found = (first..window.len()).find(|at| fits(&window[*at..], place.role, place.allowed_rsv, place.is_end))?;
     let offset = place.window + found as u64;
-    let is_next = Some(found) == frame_len(bytes).map(|len| at + len);
-    (!is_next && !place.starts.contains(&offset)).then(|| {
+    let mut next = at;
+    while next < found
+        && let Some(len) = window.get(next..).and_then(frame_len)
+    {
+        next = next.saturating_add(len);
+    }
+    (next != found && !place.starts.contains(&offset)).then(|| {
         let why = if place.may_be_chance {
             "what stands before may be the end of a frame whose beginning is missing"
         } else {
@@ -108,10 +115,15 @@ fn frame_len(bytes: &[u8]) -> Option<usize> {
     usize::try_from(len).ok()?.checked_add(2 + len_bytes + key)
 }
 
+/// Whether a record of TLS stands at the front.
+pub(crate) fn is_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x14..=0x17, 3, 0..=4, 0..=0x41, ..])
+}
+
 /// Formats that are known by their first bytes.
 fn kind_of(bytes: &[u8], is_behind_head: bool) -> Option<(&'static str, &'static str)> {
     Some(match bytes {
-        [0x14..=0x17, 3, 0..=4, len, ..] if *len <= 0x41 => (
+        _ if is_tls(bytes) => (
             "tls",
             "These bytes are TLS records: the frames are inside, encrypted. Capture behind what ends TLS, or decrypt with the \
              session's keys (SSLKEYLOGFILE) in Wireshark and export the stream.",
@@ -182,8 +194,11 @@ fn text_of(bytes: &[u8], is_end: bool) -> Option<(&'static str, &'static str)> {
         Err(error) if error.error_len().is_none() => str::from_utf8(&bytes[..error.valid_up_to()]).ok()?,
         Err(_) => return None,
     };
-    let is_text = |letter: char| !letter.is_control() || matches!(letter, '\t' | '\n' | '\r');
-    if text.len() < few || !text.chars().all(is_text) {
+    // SignalR ends its messages with a record separator, STOMP with a NUL.
+    let is_text = |letter: char| !letter.is_control() || matches!(letter, '\t' | '\n' | '\r' | '\x1e');
+    let text = text.trim_end_matches('\0');
+    let has_letters = text.chars().any(char::is_alphanumeric);
+    if text.len() < few || !has_letters || !text.chars().all(is_text) {
         return None;
     }
     let encoded = text::of_frames(text.as_bytes(), is_end);

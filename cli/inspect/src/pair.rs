@@ -56,17 +56,17 @@ impl Pair {
     pub fn push<E>(&mut self, sender: Role, bytes: &mut [u8], sink: Sink<'_, E>) -> Result<(), E> {
         self.stream(sender).push(bytes, &mut |record| sink(sender, record))?;
         match sender {
-            Role::Client => {
-                self.server.set_offer(self.client.offer());
-                self.server.add_asked(self.client.take_asked());
-            }
-            Role::Server => {
+            Role::Client => self.server.add_requests(self.client.take_requests()),
+            Role::Server => loop {
                 // What the client sent before the answer comes before what the server sends behind it.
-                while let Some(agreed) = self.server.take_answer() {
-                    self.client.set_answer(agreed, &mut |record| sink(Role::Client, record))?;
-                    self.server.push(&mut [], &mut |record| sink(Role::Server, record))?;
+                let answers = self.server.take_answers();
+                if answers.len() == 0 {
+                    break;
                 }
-            }
+                self.client.add_answers(answers, &mut |record| sink(Role::Client, record))?;
+                self.server.push(&mut [], &mut |record| sink(Role::Server, record))?;
+                self.server.add_requests(self.client.take_requests());
+            },
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use wsframe::{
 use crate::body::Body;
 use crate::dump::{ROW, Recent};
 use crate::frames::Frames;
-use crate::head::{Asked, Finder, Front, Head, Kind, MAX_HEAD, Offer, WIDEST};
+use crate::head::{self, Asked, Finder, Front, Head, Kind, MAX_HEAD, Offer, WIDEST};
 use crate::hint::{self, Place};
 use crate::record::{Broken, Frame, HeadRecord, Payload, Record};
 use crate::stats::Stats;
@@ -25,7 +25,7 @@ use crate::value::{Text, Value};
 const BEGINNING: usize = 16 * 1024;
 
 /// The most requests that wait for an answer.
-const MAX_ASKED: usize = 1024;
+const MAX_REQUESTS: usize = 1024;
 
 /// So many frames at the beginning of a stream may be chance.
 const FEW: usize = 3;
@@ -84,8 +84,11 @@ pub struct Stream {
     head: Option<HeadFacts>,
     /// Whether a head came in this direction; whether one asked for a WebSocket or opened one.
     has_head: bool,
+    first_head: Option<Kind>,
     is_upgraded: bool,
     has_frames: bool,
+    /// Whether the last answer says where its body ends.
+    has_body_len: bool,
     frames: Frames,
     assembler: Assembler,
     /// The offset where the assembler began.
@@ -151,13 +154,26 @@ struct Handshake {
     waits: bool,
     /// Nothing behind an answer is decoded until it is taken.
     pauses: bool,
-    /// The answer to the last request, once it is known: what it agreed to.
-    answer: Option<Option<Agreement>>,
-    /// The last request.
-    offer: Option<Offer>,
-    /// What the requests ask for that are not answered yet.
-    asked: VecDeque<Asked>,
+    /// From the client: requests that were not taken. From the server: those that are not answered yet.
+    requests: VecDeque<Request>,
+    /// From the server: answers that were not taken. From the client: those that belong to later requests.
+    answers: VecDeque<Answer>,
+    /// How many requests of this direction have no answer.
+    unanswered: u64,
+    /// What the answer to the last request agreed to, if it is known.
+    agreed: Option<Option<Agreement>>,
 }
+
+/// What a request says that its answer depends on.
+#[derive(Clone, Debug)]
+pub struct Request {
+    offer: Offer,
+    asked: Asked,
+}
+
+/// What an answer says that the frames behind a request depend on: what was agreed to, if it opens a WebSocket.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer(Option<Option<Agreement>>);
 
 /// What matters of a head later.
 #[derive(Debug)]
@@ -179,6 +195,18 @@ struct Pending {
     window_start: u64,
 }
 
+impl Handshake {
+    /// Matches answers to requests.
+    fn settle(&mut self) {
+        while self.unanswered > 0
+            && let Some(Answer(answer)) = self.answers.pop_front()
+        {
+            self.unanswered -= 1;
+            self.agreed = Some(answer.flatten()).filter(|_| self.unanswered == 0);
+        }
+    }
+}
+
 /// Where records go; an error ends the run.
 pub type Sink<'s, E> = &'s mut dyn FnMut(&Record<'_>) -> Result<(), E>;
 
@@ -196,8 +224,10 @@ impl Stream {
             handshake: Handshake::default(),
             head: None,
             has_head: false,
+            first_head: None,
             is_upgraded: false,
             has_frames: false,
+            has_body_len: false,
             frames: Frames::new(role, Rsv::NONE, 0),
             assembler: Assembler::with_config(role, config),
             start: 0,
@@ -219,42 +249,33 @@ impl Stream {
         self.handshake.waits = true;
     }
 
-    /// Nothing behind an answer of this direction is decoded until it is [taken](Stream::take_answer) and more is pushed.
+    /// Nothing behind an answer of this direction is decoded until it is [taken](Stream::take_answers) and more is pushed.
     pub fn pause_at_answers(&mut self) {
         self.handshake.pauses = true;
     }
 
-    /// The last request of the other direction, for the check of the answer.
-    pub fn set_offer(&mut self, offer: Option<Offer>) {
-        self.handshake.offer = offer;
+    /// The requests of this direction, each once.
+    pub fn take_requests(&mut self) -> impl Iterator<Item = Request> + use<> {
+        mem::take(&mut self.handshake.requests).into_iter()
     }
 
-    /// What the requests of this direction ask for, each once.
-    pub fn take_asked(&mut self) -> impl Iterator<Item = Asked> {
-        mem::take(&mut self.handshake.asked).into_iter()
+    /// Further requests, which this direction answers.
+    pub fn add_requests(&mut self, requests: impl IntoIterator<Item = Request>) {
+        self.handshake.requests.extend(requests);
     }
 
-    /// What further requests of the other direction ask for: it decides whether an answer has a body.
-    pub fn add_asked(&mut self, asked: impl Iterator<Item = Asked>) {
-        self.handshake.asked.extend(asked);
+    /// The final answers of this direction, each once.
+    pub fn take_answers(&mut self) -> impl ExactSizeIterator<Item = Answer> + use<> {
+        mem::take(&mut self.handshake.answers).into_iter()
     }
 
-    /// What the last request of this direction offers.
-    pub fn offer(&self) -> Option<Offer> {
-        self.handshake.offer.clone().filter(|_| self.role == Role::Server)
-    }
-
-    /// An answer of this direction that opened a WebSocket, and what it agreed to; once for each.
-    pub fn take_answer(&mut self) -> Option<Option<Agreement>> {
-        self.handshake.answer.take_if(|_| self.role == Role::Client)
-    }
-
-    /// The answer to the last request of this direction: what it agreed to. Bytes that waited for it are decoded.
+    /// Further answers to the requests of this direction, in their order. Bytes that waited for them are decoded.
     ///
     /// # Errors
     /// Those of `sink`.
-    pub fn set_answer<E>(&mut self, agreed: Option<Agreement>, sink: Sink<'_, E>) -> Result<(), E> {
-        self.handshake.answer = Some(agreed);
+    pub fn add_answers<E>(&mut self, answers: impl IntoIterator<Item = Answer>, sink: Sink<'_, E>) -> Result<(), E> {
+        self.handshake.answers.extend(answers);
+        self.handshake.settle();
         self.push(&mut [], sink)
     }
 
@@ -273,9 +294,19 @@ impl Stream {
         self.is_upgraded
     }
 
-    /// Whether it begins with a head.
+    /// Whether it has a head.
     pub fn has_head(&self) -> bool {
         self.has_head
+    }
+
+    /// What its first head is.
+    pub fn first_head(&self) -> Option<Kind> {
+        self.first_head
+    }
+
+    /// What its last head offers or agrees to.
+    pub fn deflate(&self) -> Option<Agreement> {
+        self.head.as_ref().and_then(|head| head.deflate)
     }
 
     /// Whether there is nothing more to decode.
@@ -374,7 +405,7 @@ impl Stream {
                         Front::Partial { is_head: false } => !is_end,
                         Front::Partial { is_head: true } | Front::Head(_) | Front::TooLong => true,
                     };
-                    if !is_request && self.handshake.answer.is_none() && !is_end && rest.len() < MAX_HEAD {
+                    if !is_request && self.handshake.agreed.is_none() && !is_end && rest.len() < MAX_HEAD {
                         return Ok(at);
                     }
                     self.phase = if is_request { Phase::Front(Before::Request) } else { Phase::Frames };
@@ -401,7 +432,8 @@ impl Stream {
             };
             at += taken;
             self.offset += taken as u64;
-            if self.handshake.pauses && self.handshake.answer.is_some() && !is_end {
+            let is_opened = matches!(self.handshake.answers.back(), Some(Answer(Some(_))));
+            if self.handshake.pauses && is_opened && !is_end {
                 return Ok(at);
             }
         }
@@ -434,6 +466,8 @@ impl Stream {
                 match before {
                     Before::Close => self.phase = Phase::Over(Over::Closed { at: self.offset }),
                     Before::Request if self.handshake.waits && self.is_upgraded => self.phase = Phase::Waiting,
+                    // Behind a whole answer, or in a tunnel, something else is spoken.
+                    Before::Response if self.has_body_len || hint::is_tls(bytes) => self.begin_frames(),
                     // An answer that does not say how long its body is: to the end.
                     Before::Response => self.phase = Phase::Body { body: Body::to_close(), start: self.offset },
                     Before::Nothing | Before::Request => self.begin_frames(),
@@ -452,33 +486,41 @@ impl Stream {
     }
 
     fn take_head<E>(&mut self, bytes: &[u8], sink: Sink<'_, E>) -> Result<(), E> {
-        let head = Head::read(bytes, self.handshake.offer.as_ref().filter(|_| self.role == Role::Client));
+        let is_final = !matches!(head::status(bytes), Some(100 | 102..200));
+        let is_response = bytes.starts_with(b"HTTP/");
+        let request = if is_response && is_final { self.handshake.requests.pop_front() } else { None };
+        let head = Head::read(bytes, request.as_ref().map(|request| &request.offer));
         let receiver = match head.kind {
             Kind::Request => Role::Server,
             Kind::Response => Role::Client,
             Kind::Proxy => self.role,
         };
         let is_upgrade = head.is_upgrade;
-        let asked = match (head.kind, head.status) {
-            (Kind::Response, Some(100 | 102..200)) => None,
-            (Kind::Response, _) => self.handshake.asked.pop_front(),
-            (Kind::Request, _) => {
-                self.handshake.asked.push_back(head.asked());
-                // Only the other direction takes them.
-                self.handshake.asked.truncate(MAX_ASKED);
-                None
-            }
-            (Kind::Proxy, _) => None,
-        };
+        let asked = request.map(|request| request.asked);
         let body = head.body(asked);
         // What the server answered counts; without its answer, what the client offered.
         let deflate = head.deflate;
-        if head.kind == Kind::Request && self.has_frames {
-            self.handshake.answer = None;
+        let handshake = &mut self.handshake;
+        match head.kind {
+            Kind::Request => {
+                handshake.requests.push_back(Request { offer: head.offer.clone(), asked: head.asked() });
+                // Only another direction takes them.
+                handshake.requests.truncate(MAX_REQUESTS);
+                handshake.unanswered += 1;
+                handshake.agreed = None;
+                handshake.settle();
+            }
+            Kind::Response if is_final => {
+                handshake.answers.push_back(Answer(is_upgrade.then_some(deflate)));
+                if handshake.answers.len() > MAX_REQUESTS {
+                    handshake.answers.pop_front();
+                }
+            }
+            Kind::Response | Kind::Proxy => {}
         }
-        let inflated = match (head.kind, self.handshake.answer) {
-            (Kind::Request, Some(answer)) => answer.is_some(),
-            (Kind::Request, None) if self.handshake.waits => false,
+        let inflated = match (head.kind, handshake.agreed) {
+            (Kind::Request, Some(agreed)) => agreed.is_some(),
+            (Kind::Request, None) if handshake.waits => false,
             _ => deflate.is_some(),
         };
         sink(&Record::Head(HeadRecord {
@@ -498,10 +540,9 @@ impl Stream {
             return Ok(());
         }
         self.has_head = true;
+        self.first_head.get_or_insert(head.kind);
+        self.has_body_len = !body.is_to_close() && head.status.is_some_and(|status| status >= 200);
         self.head = Some(HeadFacts { extensions: head.extensions, deflate });
-        if head.kind == Kind::Request {
-            self.handshake.offer = Some(head.offer);
-        }
         self.is_upgraded |= is_upgrade;
         if head.kind == Kind::Response && !is_upgrade {
             let line = shown_line(bytes);
@@ -512,10 +553,7 @@ impl Stream {
             self.unusable = None;
         }
         self.phase = match (head.kind, is_upgrade) {
-            (Kind::Response, true) => {
-                self.handshake.answer = Some(deflate);
-                Phase::Frames
-            }
+            (Kind::Response, true) => Phase::Frames,
             _ if !body.is_over() && !matches!(head.kind, Kind::Response if body.is_to_close()) => {
                 Phase::Body { body, start: after }
             }
@@ -536,7 +574,7 @@ impl Stream {
     fn begin_frames(&mut self) {
         self.has_frames = true;
         let from_head = self.head.as_ref().and_then(|head| head.deflate);
-        let told = self.handshake.answer.filter(|_| self.role == Role::Server);
+        let told = self.handshake.agreed.filter(|_| self.role == Role::Server);
         // Parameters that are given say more than an offer, or than no head.
         let given = self.options.deflate.filter(|given| *given != WIDEST);
         let agreed = given.or(told.unwrap_or(from_head)).or(self.options.deflate);
@@ -620,6 +658,11 @@ impl Stream {
 
     /// Writes the events of a few bytes.
     fn events<E>(&mut self, mut bytes: &mut [u8], sink: Sink<'_, E>) -> Result<(), E> {
+        // What is wrong with a compressed message is found at its byte, however the input was cut, only byte by byte.
+        let is_data = self.frames.header().is_some_and(|header| !header.opcode().is_control());
+        if bytes.len() > 1 && is_data && self.frames.message().is_compressed {
+            return bytes.chunks_mut(1).try_for_each(|byte| self.events(byte, sink));
+        }
         // Bytes are fed frame by frame, so a control frame is the current one.
         let (start, frame) = (self.start, self.frames.start());
         // The error of a stream that failed was kept when it failed.
@@ -710,6 +753,7 @@ impl Stream {
                 is_behind_head: self.frames.start() == self.start && self.has_head,
                 may_be_chance: pending.window_start == self.start && !self.has_head && self.starts.len() <= FEW,
                 in_header: self.frames.payload().is_none_or(|(start, _)| pending.offset < start),
+                may_be_noise: may_be_noise(pending.error.violation()),
                 starts: &self.starts,
                 role: self.role,
                 allowed_rsv: self.frames.allowed_rsv(),
@@ -729,7 +773,7 @@ impl Stream {
         let Pending { error, offset, .. } = pending;
         let violation = error.violation();
         let value = Value::new(violation, *offset, &self.frames, &self.recent, &self.config, &self.text);
-        let extensions = self.head.as_ref().map_or(&[][..], |head| &head.extensions);
+        let extensions = self.head.as_ref().map(|head| &head.extensions[..]);
         Broken {
             offset: *offset,
             close_code: error.close_code().get(),
@@ -800,6 +844,24 @@ impl Stream {
         sink(&Record::End { offset: self.offset, state, after_close })?;
         Ok(Ending { is_violation: state == "failed", unusable: self.unusable.take(), warning })
     }
+}
+
+/// Whether bytes that are no frames may break this rule by chance.
+fn may_be_noise(violation: Violation) -> bool {
+    matches!(
+        violation,
+        Violation::ReservedBits
+            | Violation::ReservedOpcode
+            | Violation::ControlFragmented
+            | Violation::ContinuationUnexpected
+            | Violation::MaskMissing
+            | Violation::MaskUnexpected
+            | Violation::ControlTooLong
+            | Violation::LengthTopBitSet
+            | Violation::LengthNotMinimal
+            | Violation::FrameTooLong
+            | Violation::TextNotUtf8
+    )
 }
 
 /// The first line of a head for a message.

@@ -72,7 +72,7 @@ pub fn sniff(bytes: &[u8], is_all: bool, wanted: Option<Wanted>, receiver: Role)
                 None if !enough => return Ok(None),
                 _ => {}
             }
-            match head::begins(bytes) {
+            match head::begins(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)) {
                 Front::Head(_) | Front::Partial { is_head: true } | Front::TooLong => return Ok(Some(Input::Raw)),
                 Front::Partial { is_head: false } if !enough => return Ok(None),
                 _ => {}
@@ -112,7 +112,10 @@ fn capture(bytes: &[u8]) -> Option<bool> {
 fn is_text(bytes: &[u8]) -> bool {
     let (encoding, mark) = Encoding::of(bytes);
     let bytes = &bytes[mark..];
-    let is_printed = |byte: &u8| !byte.is_ascii_control() || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
+    // A text may end with a NUL or an end of file, and be coloured.
+    let end = bytes.iter().rposition(|byte| !matches!(byte, 0 | 0x1a)).map_or(0, |last| last + 1);
+    let bytes = if encoding == Encoding::Utf8 { &bytes[..end] } else { bytes };
+    let is_printed = |byte: &u8| !byte.is_ascii_control() || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
     if encoding != Encoding::Utf8 {
         // Mostly letters of ASCII, as forms of bytes are.
         let units = bytes.chunks_exact(2).map(|pair| match encoding {
@@ -145,6 +148,9 @@ impl Encoding {
             [0xef, 0xbb, 0xbf, ..] => (Encoding::Utf8, 3),
             [0xff, 0xfe, ..] => (Encoding::Utf16Le, 2),
             [0xfe, 0xff, ..] => (Encoding::Utf16Be, 2),
+            // Without a mark.
+            [b' '..=b'~', 0, b' '..=b'~', 0, ..] => (Encoding::Utf16Le, 0),
+            [0, b' '..=b'~', 0, b' '..=b'~', ..] => (Encoding::Utf16Be, 0),
             _ => (Encoding::Utf8, 0),
         }
     }
@@ -153,9 +159,10 @@ impl Encoding {
 /// Tries the forms that text can have.
 fn read_as_text(bytes: &[u8], is_all: bool, wanted: Option<Wanted>, receiver: Role) -> Result<Input, String> {
     let (peer, rows_of) = (Peers::of_arrays(bytes, receiver), Peers::of_rows(bytes, receiver));
+    let lines_of = Peers::of_lines(bytes, receiver);
     let digits = || {
         [
-            Form::Hex(Hex::default()),
+            Form::Hex(Hex::new(lines_of)),
             // What looks like an array may stand in a literal.
             Form::Literal(Literal::new(bytes)),
             Form::Array(Array::new(b'{', false, peer)),
@@ -246,9 +253,14 @@ fn refusal(bytes: &[u8], nearest: Option<(usize, &'static str, String)>) -> Stri
     const FORMS: &str = "hex digits in pairs, a dump with offsets (xxd, hexdump -C, od -Ax -tx1, Wireshark, tcpdump -X), an \
                          array, a byte literal, base64";
     const BEGINNING: usize = 256;
-    let (_, mark) = Encoding::of(bytes);
-    let text = bytes[mark..].trim_ascii_start();
-    let beginning = &text[..text.len().min(BEGINNING)];
+    let (encoding, mark) = Encoding::of(bytes);
+    let letters: Vec<u8> = match encoding {
+        Encoding::Utf8 => bytes[mark..].iter().copied().take(BEGINNING).collect(),
+        Encoding::Utf16Le => bytes[mark..].chunks_exact(2).map(|pair| unit(pair[1], pair[0])).take(BEGINNING).collect(),
+        Encoding::Utf16Be => bytes[mark..].chunks_exact(2).map(|pair| unit(pair[0], pair[1])).take(BEGINNING).collect(),
+    };
+    let text = letters.trim_ascii_start();
+    let beginning = text;
     let has = |word: &[u8]| memchr::memmem::find(beginning, word).is_some();
     if text.starts_with(b"{") && has(b"\"log\"") && (has(b"\"version\"") || has(b"\"creator\"") || has(b"\"entries\""))
     {
@@ -285,8 +297,9 @@ pub(crate) fn of_frames(text: &[u8], is_all: bool) -> Option<&'static str> {
 }
 
 /// Of two peers in a text that Wireshark exported from a connection, which to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Peers {
+    #[default]
     /// There are no peers, or only one.
     All,
     /// The one that opened the connection: `peer0`, rows at the margin.
@@ -304,6 +317,15 @@ impl Peers {
     fn of_rows(text: &[u8], receiver: Role) -> Peers {
         let rows = |start: &[u8]| text.split(|byte| *byte == b'\n').any(|line| line.starts_with(start));
         let are_both = rows(b"00000000  ") && (rows(b"    00000000  ") || rows(b"\t00000000  "));
+        Peers::for_receiver(are_both, receiver)
+    }
+
+    /// Lines of digits alone, some of them indented: `tshark -z follow,tcp,raw`.
+    fn of_lines(text: &[u8], receiver: Role) -> Peers {
+        let lines = || text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+        let is_digits = |line: &[u8]| line.trim_ascii().iter().all(u8::is_ascii_hexdigit);
+        let is_indented = |line: &[u8]| line.starts_with(b"\t");
+        let are_both = lines().all(is_digits) && lines().any(is_indented) && !lines().all(is_indented);
         Peers::for_receiver(are_both, receiver)
     }
 
@@ -359,8 +381,7 @@ impl Form {
     /// Whether a text that can be read like this is meant like this.
     fn is_plausible(&self, out: &[u8]) -> bool {
         match self {
-            Form::Hex(_) | Form::Dump(_) => true,
-            Form::Array(array) => array.is_code() || is_legal_start(out),
+            Form::Hex(_) | Form::Dump(_) | Form::Array(_) => true,
             Form::Literal(literal) => literal.has_escapes() || is_legal_start(out),
             Form::Base64(base64) => base64.is_likely() || is_legal_start(out),
         }
@@ -396,6 +417,8 @@ pub struct Reader {
     mark: usize,
     /// The first byte of a character of two.
     half: Option<u8>,
+    /// Whether the bytes belong to a sequence that colours the text on a terminal.
+    colour: bool,
     at: Position,
 }
 
@@ -403,7 +426,7 @@ impl Reader {
     /// For a text that begins like this.
     fn new(form: Form, beginning: &[u8]) -> Reader {
         let (encoding, mark) = Encoding::of(beginning);
-        Reader { form, encoding, mark, half: None, at: Position { line: 1, column: 0 } }
+        Reader { form, encoding, mark, half: None, colour: false, at: Position { line: 1, column: 0 } }
     }
 
     /// Takes the next piece of the text, and appends its bytes to `out`.
@@ -428,6 +451,19 @@ impl Reader {
             // The bytes of a character behind its first are in the same column.
             if byte & 0xc0 != 0x80 || self.at.column == 0 {
                 self.at.column += 1;
+            }
+            // Ends of old texts, and colours.
+            match (byte, self.colour) {
+                (0 | 0x1a, _) => continue,
+                (0x1b, _) => {
+                    self.colour = true;
+                    continue;
+                }
+                (_, true) => {
+                    self.colour = !byte.is_ascii_alphabetic();
+                    continue;
+                }
+                (_, false) => {}
             }
             self.form.take(byte, self.at, out)?;
             if byte == b'\n' {

@@ -31,6 +31,9 @@ pub struct Value {
     /// The length that the frame declares; for a message, that of its frames together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub declared_length: Option<u64>,
+    /// The bits that the length is written in, if these are too many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length_form: Option<u8>,
     /// The limit that was exceeded, inclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
@@ -111,7 +114,12 @@ impl Value {
             | Violation::MaskMissing
             | Violation::MaskUnexpected => value.opcode = Some(first & 15),
             Violation::TooManyFragments => value.limit = Some(config.max_fragments().into()),
-            Violation::ControlTooLong => (value.declared_length, value.limit) = (declared, Some(125)),
+            Violation::ControlTooLong => {
+                (value.declared_length, value.limit) = (declared, Some(125));
+                if declared.is_some_and(|declared| declared <= 125) {
+                    value.length_form = header.get(1).map(|second| if second & 0x7f == 126 { 16 } else { 64 });
+                }
+            }
             Violation::CloseBodyOneByte | Violation::LengthTopBitSet | Violation::LengthNotMinimal => {
                 value.declared_length = declared;
             }
@@ -172,6 +180,10 @@ impl Value {
             lines.push(("opcode", format!("{opcode:#x} ({})", opcode_name(opcode))));
         }
         match (self.declared_length, self.limit) {
+            (Some(len), _) if self.length_form.is_some() => {
+                let bits = self.length_form.unwrap_or_default();
+                lines.push(("length", format!("{len} bytes declared in {bits} bits, where a control frame has 7")));
+            }
             (Some(len), Some(limit)) => lines.push(("length", format!("{len} bytes declared, {limit} allowed"))),
             (Some(len), None) if len >> 63 == 1 => {
                 lines.push(("length", format!("{len:#x} declared, which as a signed number is {}", len as i64)));
@@ -198,13 +210,18 @@ impl Value {
         lines
     }
 
-    /// How to fix the sender, which for reserved bits depends on the bits; `extensions` are those that the head names.
-    pub(crate) fn remedy(&self, violation: Violation, extensions: &[String]) -> String {
+    /// How to fix the sender, which for reserved bits depends on the bits; `extensions` are those that the head names, if there is one.
+    pub(crate) fn remedy(&self, violation: Violation, extensions: Option<&[String]>) -> String {
+        if self.length_form.is_some() {
+            return "Write the length of a control frame in 7 bits, whatever it is.".to_owned();
+        }
         let Some(bits) = self.reserved_bits.filter(|_| violation == Violation::ReservedBits) else {
             return violation.remedy().to_owned();
         };
         let names = bit_names(bits);
-        let unknown: Vec<_> = extensions.iter().filter(|name| !is_deflate(name)).map(String::as_str).collect();
+        let has_head = extensions.is_some();
+        let unknown: Vec<_> =
+            extensions.unwrap_or_default().iter().filter(|name| !is_deflate(name)).map(String::as_str).collect();
         if !unknown.is_empty() {
             return format!(
                 "{names} may belong to {}, which the handshake names and wsframe does not know; turn that extension off, or \
@@ -213,7 +230,15 @@ impl Value {
             );
         }
         if bits << 4 == Rsv::RSV1.bits() {
-            return violation.remedy().to_owned();
+            let remedy = violation.remedy();
+            let is_data = matches!(self.opcode, Some(1 | 2));
+            return if has_head || !is_data {
+                remedy.to_owned()
+            } else {
+                format!(
+                    "If the opening handshake, which is not in this input, agreed to permessage-deflate, give --deflate. {remedy}"
+                )
+            };
         }
         format!(
             "{names}: no registered extension uses these bits. The bytes are probably not the beginning of a frame: look for an \

@@ -2,6 +2,7 @@
 """Makes the inputs of this folder: `python3 make.py` in it. Needs xxd, hexdump and od."""
 
 import base64
+import hashlib
 import subprocess
 import zlib
 
@@ -73,6 +74,19 @@ write("prose.txt", "The connection was closed.\n")
 write("peers.txt", f"char peer0_0[] = {{ /* Packet 4 */\n{', '.join(f'{byte:#04x}' for byte in CLIENT)} }};\nchar peer1_0[] = {{ /* Packet 6 */\n{', '.join(f'{byte:#04x}' for byte in SERVER)} }};\n")
 write("capture.har", '{"log": {"version": "1.2", "creator": {"name": "Firefox"}, "entries": []}}\n')
 write("logged.har", '{"log": {"version": "1.2", "creator": {}, "entries": [{"text": "a\\nb \\"c\\""}]}}\n')
+write("numbered.txt", "12:00:01 INFO [12] received " + CLIENT.hex(" ") + "\n")
+write("args.txt", "Traceback: args=[1, 2]\n")
+write("nested.json", '{"type": "next", "payload": {"xs": [1, 2, 3]}}\n')
+write("two-arrays.txt", "uint8_t key[4] = {1, 2, 3, 4};\nuint8_t tx[2] = {0x81, 0x05};\n")
+write("words.txt", "uint16_t b[] = {0x8581, 0xfa37};\n")
+write("java-array.txt", "byte[] frame = new byte[] { " + ", ".join(f"(byte) 0x{byte:02x}" for byte in CLIENT) + " };\n")
+write("rust.txt", f"let frame: [u8; {len(CLIENT)}] = {list(CLIENT)};\n")
+write("underscores.txt", CLIENT.hex("_") + "\n")
+write("follow.txt", CLIENT.hex() + "\n\t" + SERVER.hex() + "\n")
+write("utf16-plain.txt", CLIENT.hex(" ").encode("utf-16-le"))
+write("openssl.txt", "".join(f"{16 * i:04x} - {row[:8].hex(' ')}{'-' if len(row) > 8 else ''}{row[8:].hex(' ')}   {letters(row)}\n" for i, row in enumerate(rows)))
+write("netty.txt", "+--------+-------------------------------------------------+----------------+\n" + "".join(f"|{16 * i:08x}| {row.hex(' '):48}|{letters(row):16}|\n" for i, row in enumerate(rows)) + "+--------+-------------------------------------------------+----------------+\n")
+write("logged-array.har", '{"log": {"version": "1.2", "entries": [{"data": "[1,2]"}]}}\n')
 write("log.txt", '[INFO] sent "hi\\n" to "chat"\n')
 write("gdb.txt", "".join(f"0x{0x7FFE10 + i:x}:\t" + "\t".join(f"0x{byte:02x}" for byte in CLIENT[i : i + 8]) + "\n" for i in range(0, len(CLIENT), 8)))
 write("od-words.txt", subprocess.run(["od", "-Ax", "-tx4", "frames.bin"], check=True, capture_output=True).stdout)
@@ -101,6 +115,15 @@ write("two.bin", head(*ASK) + CLIENT + frame(8, b"\x03\xe8", KEY) + head(*ASK) +
 write("after-close.bin", CLIENT + frame(8, b"\x03\xe8done", KEY) + b"\x81\x02no")
 write("client.bin", head(*ASK, DEFLATE) + frame(1, deflated(b"compressed"), KEY, rsv=4))
 write("server.bin", head(*SWITCH, DEFLATE + "; client_no_context_takeover") + PACKED)
+OTHER = [*ASK[:5], "Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw=="]
+PROOF = "Sec-WebSocket-Accept: " + base64.b64encode(hashlib.sha1(b"AAECAwQFBgcICQoLDA0ODw==258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
+write("two-client.bin", head(*ASK, DEFLATE) + frame(1, deflated(b"compressed"), KEY, rsv=4) + frame(8, b"", KEY) + head(*OTHER) + CLIENT)
+write("two-server.bin", head(*SWITCH, DEFLATE) + PACKED + frame(8, b"") + head(*SWITCH[:3], PROOF) + SERVER)
+write("two-wrong.bin", head(*SWITCH[:3], PROOF, DEFLATE) + PACKED + frame(8, b"") + head(*SWITCH[:3], PROOF) + SERVER)
+write("unasked.bin", head(*SWITCH, DEFLATE + "; client_max_window_bits=10, permessage-deflate") + PACKED)
+write("headless.bin", PACKED)
+write("tunnel.bin", head("HTTP/1.1 200 Connection established") + bytes.fromhex("16030300050200000100"))
+write("behind.bin", head("HTTP/1.1 403 Forbidden", "Content-Length: 3") + b"no!" + frame(1, b"plain"))
 write("endless.bin", b"GET /chat HTTP/1.1\r\nHost: example.org\r\nUpgrade: websock")
 
 # What is not frames.
@@ -115,6 +138,9 @@ write("rest.bin", b"ade: websocket\r\nConnection: Upgrade\r\n\r\n" + SERVER)
 write("extra.bin", head(*SWITCH) + b"\r\n" + SERVER)
 write("middle.bin", bytes([0xB5, 0x7C, 0x91, 0xE0]) * 9 + CLIENT + frame(1, b"more", KEY))
 write("bad-gateway.bin", frame(1, b"fine") + head("HTTP/1.1 502 Bad Gateway", "Content-Length: 0"))
+write("events.bin", head(*SWITCH) + b"data: hello\n\n")
+write("signalr.bin", head(*SWITCH) + b'{}\x1e{"type":6}\x1e')
+write("long-form.bin", bytes.fromhex("897e0005") + b"hello")
 write("small.bin", head(*SWITCH) + b'{"a":1}')
 write("method.bin", b"GET\t/chat HTTP/1.1\r\nHost: example.org\r\n\r\n")
 write("broken-list.bin", head(*SWITCH, DEFLATE + ";;, x") + SERVER)

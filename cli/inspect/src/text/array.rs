@@ -9,8 +9,8 @@ use super::{Comment, Peers, Position, digit, shown};
 /// The most bytes of a number.
 const TOKEN: usize = 64;
 
-/// How much of what stands before a bracket is remembered.
-const PRELUDE: usize = 32;
+/// The most bytes of what stands before an array.
+const PRELUDE: usize = 240;
 
 #[derive(Clone, Debug)]
 pub(super) struct Array {
@@ -23,23 +23,26 @@ pub(super) struct Array {
     place: Place,
     token: Vec<u8>,
     token_at: Position,
-    /// The end of what stands outside of arrays.
+    /// What stands before the next array: a declaration, or nothing.
     prelude: Vec<u8>,
-    /// Whether what stands outside has a sign of code, or nothing stands there.
-    has_code: bool,
-    has_words: bool,
+    /// What the arrays are called, without digits.
+    name: Option<Vec<u8>>,
+    /// Whether a type in round brackets stands before a number.
+    in_cast: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Outside,
-    /// In an array of so many numbers so far. The first is held: alone, it may be the size of an array.
+    /// In an array of so many numbers so far. The first is held: alone behind a name, it is the size of an array.
     Inside {
         numbers: u64,
         held: Option<u8>,
-        may_be_size: bool,
+        is_attached: bool,
     },
-    /// In brackets that hold something else.
+    /// In brackets of a declaration.
+    Declared,
+    /// In an array of the other peer.
     Skipped,
 }
 
@@ -54,14 +57,9 @@ impl Array {
             token: Vec::new(),
             token_at: Position { line: 1, column: 1 },
             prelude: Vec::new(),
-            has_code: false,
-            has_words: false,
+            name: None,
+            in_cast: false,
         }
-    }
-
-    /// Whether it is code, or an array alone.
-    pub(super) fn is_code(&self) -> bool {
-        self.has_code || !self.has_words
     }
 
     pub(super) fn take(&mut self, byte: u8, at: Position, out: &mut Vec<u8>) -> Result<(), String> {
@@ -70,51 +68,27 @@ impl Array {
         }
         let close = if self.open == b'{' { b'}' } else { b']' };
         match self.place {
-            Place::Outside => {
-                if byte == self.open {
-                    self.begin();
-                } else {
-                    self.has_words |= byte.is_ascii_alphanumeric();
-                    self.has_code |= matches!(byte, b'=' | b'(' | b':' | b'<' | b'!' | b'&' | b'{');
-                    self.prelude.push(byte);
-                    if self.prelude.len() > 2 * PRELUDE {
-                        self.prelude.drain(..PRELUDE);
-                    }
-                }
-                Ok(())
-            }
-            Place::Skipped => {
-                if byte == self.open {
-                    self.begin();
-                } else if byte == close {
+            Place::Outside if byte == self.open => self.begin(),
+            Place::Outside => return self.outside(byte, at),
+            Place::Declared => {
+                if byte == close {
                     self.place = Place::Outside;
                 }
-                Ok(())
+                return self.outside(byte, at);
             }
-            Place::Inside { numbers, .. } => {
+            Place::Skipped => {
                 if byte == close {
-                    self.number(out)?;
-                    if let Place::Inside { held, may_be_size: false, .. } = self.place {
-                        out.extend(held);
-                    }
                     (self.place, self.prelude) = (Place::Outside, Vec::new());
-                    return Ok(());
                 }
-                if byte == self.open {
-                    self.begin();
-                    return Ok(());
-                }
-                if byte.is_ascii_whitespace() || matches!(byte, b',' | b';') {
-                    return self.number(out);
-                }
-                if !byte.is_ascii_alphanumeric() && byte != b'-' {
-                    if numbers == 0 {
-                        self.token.clear();
-                        self.place = Place::Skipped;
-                        return Ok(());
-                    }
-                    return Err(at.error(&format!("{} in an array of bytes", shown(byte))));
-                }
+            }
+            Place::Inside { .. } if self.in_cast => self.in_cast = byte != b')',
+            Place::Inside { .. } if byte == close => return self.end(at, out),
+            Place::Inside { numbers: 0, .. } if byte == self.open && self.token.is_empty() => self.begin(),
+            Place::Inside { .. } if byte.is_ascii_whitespace() || matches!(byte, b',' | b';') => {
+                return self.number(out);
+            }
+            Place::Inside { .. } if byte == b'(' && self.token.is_empty() => self.in_cast = true,
+            Place::Inside { .. } if byte.is_ascii_alphanumeric() || byte == b'-' => {
                 if self.token.is_empty() {
                     self.token_at = at;
                 }
@@ -122,17 +96,27 @@ impl Array {
                     return Err(self.token_at.error("a number of many digits"));
                 }
                 self.token.push(byte);
-                Ok(())
             }
+            Place::Inside { .. } => return Err(at.error(&format!("{} in an array of bytes", shown(byte)))),
         }
+        Ok(())
+    }
+
+    /// A byte of a declaration.
+    fn outside(&mut self, byte: u8, at: Position) -> Result<(), String> {
+        if self.prelude.len() == PRELUDE {
+            return Err(at.error("much text that belongs to no array"));
+        }
+        self.prelude.push(byte);
+        Ok(())
     }
 
     fn begin(&mut self) {
-        let may_be_size = self.open == b'['
+        let is_attached = self.open == b'['
             && self.prelude.last().is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b']'));
         self.token.clear();
         self.place =
-            if self.is_other_peer() { Place::Skipped } else { Place::Inside { numbers: 0, held: None, may_be_size } };
+            if self.is_other_peer() { Place::Skipped } else { Place::Inside { numbers: 0, held: None, is_attached } };
     }
 
     fn is_other_peer(&self) -> bool {
@@ -144,37 +128,80 @@ impl Array {
         }
     }
 
+    /// The array ends here.
+    fn end(&mut self, at: Position, out: &mut Vec<u8>) -> Result<(), String> {
+        self.number(out)?;
+        match self.place {
+            // `[]` and `[19]` belong to a declaration.
+            Place::Inside { numbers: 0, .. } | Place::Inside { held: Some(_), is_attached: true, .. } => {
+                self.place = Place::Outside;
+                self.outside(self.open, at)?;
+                self.outside(b']', at)
+            }
+            Place::Inside { held, .. } => {
+                out.extend(held);
+                (self.place, self.prelude) = (Place::Outside, Vec::new());
+                Ok(())
+            }
+            // The last word of a declaration.
+            _ => {
+                self.place = Place::Outside;
+                self.outside(b']', at)
+            }
+        }
+    }
+
     /// The number that ends here, if there is one.
     fn number(&mut self, out: &mut Vec<u8>) -> Result<(), String> {
         if self.token.is_empty() {
             return Ok(());
         }
-        let Place::Inside { numbers, mut held, may_be_size } = self.place else { return Ok(()) };
+        let Place::Inside { numbers, mut held, is_attached } = self.place else { return Ok(()) };
         let token = core::mem::take(&mut self.token);
-        let bytes = match self.bytes(&token) {
-            Ok(bytes) => bytes,
-            Err(_) if numbers == 0 && !token[0].is_ascii_digit() && token[0] != b'-' => {
-                self.place = Place::Skipped;
-                return Ok(());
-            }
-            Err(error) => {
-                out.extend(held);
-                return Err(error);
-            }
-        };
-        match bytes[..] {
-            [byte] if numbers == 0 => held = Some(byte),
+        if numbers == 0 && !token[0].is_ascii_digit() && token[0] != b'-' && !self.is_hex {
+            // `[u8; 19]`
+            self.prelude.push(self.open);
+            self.prelude.extend(token);
+            self.prelude.push(b' ');
+            self.place = Place::Declared;
+            return Ok(());
+        }
+        if numbers == u64::from(is_attached) {
+            self.declare()?;
+        }
+        let byte = self.byte(&token).inspect_err(|_| out.extend(held))?;
+        match numbers {
+            0 => held = Some(byte),
             _ => {
                 out.extend(held.take());
-                out.extend_from_slice(&bytes);
+                out.push(byte);
             }
         }
-        self.place = Place::Inside { numbers: numbers + 1, held, may_be_size };
+        self.place = Place::Inside { numbers: numbers + 1, held, is_attached };
         Ok(())
     }
 
-    /// The bytes that a number stands for.
-    fn bytes(&self, token: &[u8]) -> Result<Vec<u8>, String> {
+    /// Checks what stands before an array: nothing else may be lost with it.
+    fn declare(&mut self) -> Result<(), String> {
+        let prelude = String::from_utf8_lossy(&self.prelude).into_owned();
+        let prelude =
+            prelude.trim_start_matches(|letter: char| letter.is_whitespace() || ";,)]}".contains(letter)).trim();
+        if !is_declaration(prelude) {
+            return Err(self.token_at.error("text before an array that declares none,"));
+        }
+        let Some(name) = name(prelude) else { return Ok(()) };
+        match &self.name {
+            Some(first) if *first != name => Err(self.token_at.error("an array of another name")),
+            Some(_) => Ok(()),
+            None => {
+                self.name = Some(name);
+                Ok(())
+            }
+        }
+    }
+
+    /// The byte that a number stands for.
+    fn byte(&self, token: &[u8]) -> Result<u8, String> {
         let text = str::from_utf8(token).unwrap_or_default();
         let error = |what: &str| Err(self.token_at.error(&format!("\"{}\", {what},", text.escape_debug())));
         let number = text.trim_end_matches(['u', 'U', 'l', 'L']);
@@ -185,26 +212,95 @@ impl Array {
         if is_prefixed || self.is_hex {
             let digits: Option<Vec<u8>> = hex.bytes().map(digit).collect();
             return match digits.as_deref() {
-                Some([low]) if is_prefixed => Ok([*low].into()),
-                Some(digits) if !digits.is_empty() && digits.len().is_multiple_of(2) => {
-                    Ok(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
-                }
-                _ => error("which is no byte in hex"),
+                Some([low]) if is_prefixed => Ok(*low),
+                Some([high, low]) => Ok(high << 4 | low),
+                _ => error("which is not two hex digits"),
             };
         }
         let has_leading_zero = number.len() > 1 && number.starts_with('0');
         match number.parse::<i64>() {
             // Java's bytes have a sign.
-            Ok(value @ -128..=255) if !has_leading_zero => Ok([value as u8].into()),
+            Ok(value @ -128..=255) if !has_leading_zero => Ok(value as u8),
             Ok(_) if !has_leading_zero => error("which is not from 0 to 255"),
             _ => error("which is no decimal number"),
         }
     }
 
     pub(super) fn finish(&self, at: Position) -> Result<(), String> {
+        let rest = String::from_utf8_lossy(&self.prelude);
+        let rest = rest.trim_matches(|letter: char| letter.is_whitespace() || ";,)]}".contains(letter));
+        // xxd -i ends with the length.
+        let is_length = rest.starts_with("unsigned int ") && rest.contains("_len = ") && !rest.contains(['\n', ';']);
         match self.place {
-            Place::Inside { .. } => Err(at.error("the end of the text in an array")),
-            _ => Ok(()),
+            Place::Outside if rest.is_empty() || is_length => Ok(()),
+            Place::Outside => Err(at.error("text behind an array")),
+            _ => Err(at.error("the end of the text in an array")),
         }
     }
+}
+
+/// Whether this declares an array: `const uint8_t frame[19] =`, `new Uint8Array(`, `[]byte`, `let f: [u8; 3] = &`.
+fn is_declaration(text: &str) -> bool {
+    const WORDS: usize = 10;
+    const TYPES: [&str; 12] = [
+        "byte",
+        "bytes",
+        "bytearray",
+        "Uint8Array",
+        "Int8Array",
+        "Buffer",
+        "u8",
+        "uint8",
+        "uint8_t",
+        "char",
+        "list",
+        "array",
+    ];
+    let squeezed: String = text.split_whitespace().collect();
+    if text.is_empty() || squeezed == "{\"type\":\"Buffer\",\"data\":" {
+        return true;
+    }
+    if !text
+        .chars()
+        .all(|letter| letter.is_ascii_alphanumeric() || letter.is_whitespace() || "_*&=()[]:;<>.!,".contains(letter))
+    {
+        return false;
+    }
+    // A colon ends a label, or belongs to a type or an operator.
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once(':') {
+        rest = after;
+        if !(after.is_empty() || after.starts_with([':', '=']) || after.trim_start().starts_with(['[', '&'])) {
+            return false;
+        }
+    }
+    // Numbers are sizes.
+    let mut depth = 0;
+    let mut before = ' ';
+    for letter in text.chars() {
+        match letter {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth -= 1,
+            '0'..='9' if depth <= 0 && !(before.is_ascii_alphanumeric() || before == '_') => return false,
+            _ => {}
+        }
+        before = letter;
+    }
+    let words: Vec<&str> = text
+        .split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let is_type = text.ends_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '_')
+        && words.last().is_some_and(|word| TYPES.contains(word));
+    words.len() <= WORDS && (is_type || text.ends_with(['=', '(', ')', ']', '[', '!', '&', ':', '>']))
+}
+
+/// The name that a declaration gives, without digits; what has no equals sign has none.
+fn name(declaration: &str) -> Option<Vec<u8>> {
+    let (before, _) = declaration.rsplit_once('=')?;
+    let before = before.trim_end_matches([':', ' ']);
+    // Sizes and types stand behind names, in brackets or behind a colon.
+    let before = before.split([':', '[']).next().unwrap_or_default().trim_end();
+    let word = before.rsplit(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_')).next()?;
+    Some(word.bytes().filter(|byte| !byte.is_ascii_digit()).collect())
 }

@@ -157,7 +157,7 @@ impl Dump {
             self.is_derived = false;
             return Ok(());
         }
-        if text.starts_with('#') {
+        if text.starts_with('#') || (!self.has_begun && is_heading(text)) || text.starts_with("+--") {
             return Ok(());
         }
         if text == "*" && self.has_begun {
@@ -206,10 +206,10 @@ impl Dump {
 
     /// Checks the offset of a row against the bytes before it.
     fn place(&mut self, row: &Row<'_>, at: Position, out: &mut Vec<u8>) -> Result<(), String> {
-        // od writes octal and decimal offsets with seven digits; with other widths they are hex.
+        // od writes octal offsets with seven digits; decimal ones may have any width (xxd -d).
         let may_be = |radix: u32| match self.radix {
             Some(known) => known == radix,
-            None => radix == 16 || (row.offset.len() == 7 && !row.has_colon),
+            None => radix != 8 || (row.offset.len() == 7 && !row.has_colon),
         };
         let values = || [16, 8, 10].into_iter().filter(|radix| may_be(*radix));
         let value = |radix: u32| u64::from_str_radix(row.offset, radix).ok();
@@ -259,6 +259,13 @@ impl Dump {
 }
 
 impl<'t> Row<'t> {
+    /// `|00000000| 81 85 37 |..7 |`
+    fn framed(offset: &'t str, rest: &str, is_indented: bool) -> Option<Row<'t>> {
+        let (digits, letters) = rest.strip_suffix('|')?.split_once('|')?;
+        let (bytes, has_words) = row_bytes(digits.trim_end())?;
+        are_letters(letters, &bytes).then_some(Row { offset, has_colon: true, is_indented, bytes, has_words })
+    }
+
     /// Whether a line begins with an offset of 0, or with one and a colon.
     fn begins(line: &str) -> bool {
         let token = line.split_whitespace().next().unwrap_or_default();
@@ -273,8 +280,22 @@ impl<'t> Row<'t> {
         let line = line.trim_end();
         let text = line.trim_start();
         let is_indented = line.len() > text.len();
+        // Netty draws a frame around rows.
+        let text = text.strip_prefix('|').unwrap_or(text);
+        let text = match text.split_once("|") {
+            Some((offset, rest)) if offset.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                return Row::framed(offset, rest, is_indented);
+            }
+            _ => text,
+        };
         let offset_end = text.find([' ', '\t']).unwrap_or(text.len());
         let (token, rest) = text.split_at(offset_end);
+        // gdb names what an address belongs to; openssl writes a dash behind an offset.
+        let (token, rest) = match (rest.trim_start().strip_prefix('<'), rest.strip_prefix(" -")) {
+            (Some(symbol), _) => (token, symbol.split_once(">:")?.1),
+            (None, Some(rest)) => (token, rest),
+            (None, None) => (token, rest),
+        };
         let (token, has_colon) = token.strip_suffix(':').map_or((token, false), |token| (token, true));
         let offset = token.strip_prefix("0x").unwrap_or(token);
         let is_offset = (3..=16).contains(&offset.len()) && offset.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -305,6 +326,16 @@ fn row_bytes(text: &str) -> Option<(Vec<u8>, bool)> {
         }
         let end = rest.find([' ', '\t']).unwrap_or(rest.len());
         let group = &rest.as_bytes()[..end];
+        // openssl writes a dash between the two halves of a row.
+        if let [a, b, b'-', c, d] = group
+            && bytes.len() == 7
+            && let (Some(a), Some(b), Some(c), Some(d)) = (digit(*a), digit(*b), digit(*c), digit(*d))
+        {
+            has_words = false;
+            bytes.extend([a << 4 | b, c << 4 | d]);
+            at += blanks + end;
+            continue;
+        }
         // gdb writes a prefix before each byte.
         let group = group.strip_prefix(b"0x").filter(|digits| digits.len() == 2).unwrap_or(group);
         let digits: Option<Vec<u8>> = group.iter().map(|byte| digit(*byte)).collect();
@@ -336,6 +367,19 @@ fn are_letters(text: &str, bytes: &[u8]) -> bool {
         }) && letters.next().is_none()
     };
     [Some(text), within].into_iter().flatten().any(|text| fits(text, false) || fits(text, true))
+}
+
+/// Whether a line belongs to the frame or the heading of a dump: Netty, PowerShell.
+fn is_heading(text: &str) -> bool {
+    let is_drawn = text.starts_with('+') && text.chars().all(|letter| matches!(letter, '+' | '-'));
+    let columns = text.trim_start_matches(['|', ' ']);
+    is_drawn
+        || columns.starts_with("0  1  2  3")
+        || columns.starts_with("00 01 02 03 04 05 06 07")
+        || text.starts_with("Offset Bytes")
+        || text.starts_with("Label: ")
+        || text.starts_with("Path: ")
+        || text.chars().all(|letter| matches!(letter, '-' | ' '))
 }
 
 /// A line between packets, as tcpdump and tshark write it.

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Comment, Position, digit, shown};
+use super::{Comment, Peers, Position, digit, shown};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hex {
@@ -18,6 +18,13 @@ pub(super) struct Hex {
     escapes: u64,
     /// A point came, which no other may follow.
     has_point: bool,
+    /// Numbers with `0x` so far, and whether one of them was longer than a byte.
+    numbers: u64,
+    has_long: bool,
+    /// Of lines that are indented and others, which to read.
+    lines: Peers,
+    is_line_begun: bool,
+    is_line_skipped: bool,
 }
 
 /// Digits that stand together.
@@ -43,7 +50,27 @@ enum Prefix {
 const TAG: &[u8] = b"Buffer";
 
 impl Hex {
+    pub(super) fn new(lines: Peers) -> Hex {
+        Hex { lines, ..Hex::default() }
+    }
+
+    /// Whether a byte belongs to a line of the other peer.
+    fn is_skipped(&mut self, byte: u8) -> bool {
+        if !self.is_line_begun {
+            self.is_line_skipped = match self.lines {
+                Peers::All => false,
+                Peers::First => byte == b'\t',
+                Peers::Second => byte != b'\t',
+            };
+        }
+        self.is_line_begun = byte != b'\n';
+        self.is_line_skipped && byte != b'\n'
+    }
+
     pub(super) fn take(&mut self, byte: u8, at: Position, out: &mut Vec<u8>) -> Result<(), String> {
+        if self.is_skipped(byte) {
+            return Ok(());
+        }
         if self.comment != Comment::None || matches!(byte, b'#' | b'/') {
             let was_slash = self.comment == Comment::Slash;
             if self.comment.take(byte) {
@@ -96,7 +123,7 @@ impl Hex {
             b':' if self.prefix == Prefix::Zero && self.run.is_some_and(|run| run.digits > 2) => {
                 Err(at.error("an address before a colon"))
             }
-            b' ' | b'\t' | b'\r' | b'\n' | 0x0c | b':' | b',' | b';' | b'-' | b'>' => self.end_run(out),
+            b' ' | b'\t' | b'\r' | b'\n' | 0x0c | b':' | b',' | b';' | b'-' | b'_' | b'>' => self.end_run(out),
             b'"' | b'\'' => {
                 self.is_quoted = !self.is_quoted;
                 self.end_run(out)
@@ -131,6 +158,14 @@ impl Hex {
 
     fn end_run(&mut self, out: &mut Vec<u8>) -> Result<(), String> {
         let prefix = core::mem::take(&mut self.prefix);
+        if let (Prefix::Zero, Some(run)) = (prefix, self.run) {
+            self.numbers += 1;
+            self.has_long |= run.digits > 2;
+            if self.has_long && self.numbers > 1 {
+                let what = "numbers of several bytes, whose order is that of the machine that wrote them,";
+                return Err(run.start.error(what));
+            }
+        }
         match self.run.take() {
             None if prefix == Prefix::None => Ok(()),
             None => Err("a prefix without digits".into()),
