@@ -13,7 +13,7 @@ use wsframe::handshake::{self, Client, Failure};
 use crate::body::Body;
 
 /// A head must end within this many bytes.
-pub const MAX_HEAD: usize = 64 * 1024;
+pub(crate) const MAX_HEAD: usize = 64 * 1024;
 
 /// The first bytes of the binary PROXY header.
 const PROXY2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";

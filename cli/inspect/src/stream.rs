@@ -279,11 +279,6 @@ impl Stream {
         self.push(&mut [], sink)
     }
 
-    /// The role of the end that receives it.
-    pub fn role(&self) -> Role {
-        self.role
-    }
-
     /// How many bytes were looked at, and how many are held because they do not tell yet what they are.
     pub fn offset(&self) -> u64 {
         self.offset + self.held.len() as u64

@@ -305,7 +305,7 @@ fn valid_end(bytes: &[u8]) -> String {
 }
 
 /// The names of reserved bits, of which RSV1 is 4.
-pub fn bit_names(bits: u8) -> String {
+fn bit_names(bits: u8) -> String {
     let names = [(4, "RSV1"), (2, "RSV2"), (1, "RSV3")];
     let names: Vec<_> = names.into_iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| name).collect();
     match &names[..] {
