@@ -9,6 +9,7 @@ use pcap_parser::traits::PcapNGPacketBlock;
 use pcap_parser::{Block, Linktype, PcapBlockOwned, PcapError};
 use serde::Serialize;
 use wsframe::Role;
+use wsframe_inspect::hint::is_tls;
 use wsframe_inspect::pair::Pair;
 use wsframe_inspect::record::Record;
 use wsframe_inspect::stream::is_frame_for;
@@ -564,7 +565,7 @@ impl<'t, W: Write> Tracker<'t, W> {
 
     /// The next bytes of a direction, or that they are missing.
     fn piece(&mut self, connection: &mut Connection, from: usize, piece: Piece) -> Result<(), Failure> {
-        let is_tls = matches!(&piece, Piece::Bytes(bytes) if matches!(bytes[..], [0x14..=0x17, 3, 0..=4, ..]));
+        let is_tls = matches!(&piece, Piece::Bytes(bytes) if is_tls(bytes));
         if let Piece::Gap { reason: Reason::SnapLength, .. } = piece {
             self.skipped.cut += 1;
         }
@@ -575,31 +576,24 @@ impl<'t, W: Write> Tracker<'t, W> {
             }
         }
         let context = self.context(connection);
-        let client = connection.client.unwrap_or(0);
-        let sender = if from == client { Role::Client } else { Role::Server };
+        let sender = connection.sender(from);
         let Follow::Decode { pair, held, left_out, .. } = &mut connection.follow else { return Ok(()) };
         let (format, out) = (self.format, &mut *self.out);
-        let mut is_violation = false;
-        let mut sink = |sender: Role, record: &Record<'_>| -> io::Result<()> {
-            is_violation |= matches!(record, Record::Violation(_));
-            match &mut *held {
-                Some(held) => format.write(held, context.sent_by(sender), record),
-                None if self.args.list => Ok(()),
-                None => format.write(out, context.sent_by(sender), record),
-            }
+        let mut sink = |sender: Role, record: &Record<'_>| match &mut *held {
+            Some(held) => format.write(held, context.sent_by(sender), record),
+            None if self.args.list => Ok(()),
+            None => format.write(out, context.sent_by(sender), record),
         };
         match piece {
             Piece::Bytes(mut bytes) => pair.push(sender, &mut bytes, &mut sink)?,
-            Piece::Gap { length, reason } => {
-                pair.gap(sender, length, reason.name(), &mut sink)?;
-            }
+            Piece::Gap { length, reason } => pair.gap(sender, length, reason.name(), &mut sink)?,
         }
         let has_frames = pair.sent_by(Role::Client).has_frames() || pair.sent_by(Role::Server).has_frames();
         if held.is_none() {
-            self.is_violation |= is_violation;
-        } else if pair.is_upgraded() {
+            return Ok(());
+        }
+        if pair.is_upgraded() {
             connection.kind = "websocket";
-            self.is_violation |= is_violation;
             let (said, left_out) = (held.take().unwrap_or_default(), *left_out);
             self.show()?;
             if !self.args.list {
@@ -639,7 +633,7 @@ impl<'t, W: Write> Tracker<'t, W> {
             }
         });
         connection.kind = match bytes {
-            [0x14..=0x17, 3, 0..=4, ..] => "tls",
+            _ if is_tls(bytes) => "tls",
             [b'P', b'R', b'I', b' ', b'*', ..] => "http/2",
             _ if bytes.starts_with(b"HTTP/") || bytes.windows(6).take(4096).any(|word| word == b"HTTP/1") => "http",
             _ => "other",
@@ -681,8 +675,7 @@ impl<'t, W: Write> Tracker<'t, W> {
     /// A direction is over.
     fn finish_direction(&mut self, connection: &mut Connection, from: usize) -> Result<(), Failure> {
         let context = self.context(connection);
-        let client = connection.client.unwrap_or(0);
-        let sender = if from == client { Role::Client } else { Role::Server };
+        let sender = connection.sender(from);
         let Follow::Decode { pair, held, finished, .. } = &mut connection.follow else { return Ok(()) };
         if core::mem::replace(&mut finished[from], true) {
             return Ok(());
@@ -690,14 +683,12 @@ impl<'t, W: Write> Tracker<'t, W> {
         let is_shown = held.is_none();
         let is_silent = !is_shown || self.args.list;
         let (format, out) = (self.format, &mut *self.out);
-        let mut is_violation = false;
-        let ending = pair.finish(sender, &mut |sender, record: &Record<'_>| -> io::Result<()> {
-            is_violation |= matches!(record, Record::Violation(_));
+        let ending = pair.finish(sender, &mut |sender, record: &Record<'_>| {
             if is_silent { Ok(()) } else { format.write(out, context.sent_by(sender), record) }
         })?;
         connection.messages[from] = pair.sent_by(sender).messages();
         connection.ended[from] = if is_shown { pair.sent_by(sender).ended() } else { String::new() };
-        self.is_violation |= is_shown && (is_violation || ending.is_violation);
+        self.is_violation |= is_shown && ending.is_violation;
         if let Some(warning) = ending.warning.map(str::to_owned).or(ending.unusable).filter(|_| !is_silent) {
             let number = connection.number;
             self.warn(&format!("connection {number}, from the {}: {warning}", name(sender)))?;
@@ -911,6 +902,11 @@ impl<'t, W: Write> Tracker<'t, W> {
 }
 
 impl Connection {
+    /// The role of an end; until it is known which is the client, the lower one counts as such.
+    fn sender(&self, end: usize) -> Role {
+        if end == self.client.unwrap_or(0) { Role::Client } else { Role::Server }
+    }
+
     /// Whether something is shown of it.
     fn is_shown(&self) -> bool {
         matches!(self.follow, Follow::Decode { held: None, .. })

@@ -445,7 +445,6 @@ impl<'p> Printer<'p> {
     ) -> Option<T> {
         let mut live = self.live.remove(&number)?;
         let Ok(result) = decode(&mut live.pair, &mut |sender, record| {
-            self.is_violation |= matches!(record, Record::Violation(_));
             self.print(|format, out| format.write(out, context.sent_by(sender), record));
             Ok(())
         });
@@ -455,6 +454,7 @@ impl<'p> Printer<'p> {
 
     fn end(&mut self, number: u64, sender: Role, context: Context) {
         let Some(ending) = self.decode(number, context, |pair, sink| pair.finish(sender, sink)) else { return };
+        self.is_violation |= ending.is_violation;
         if let Some(warning) = ending.warning.map(str::to_owned).or(ending.unusable) {
             self.warn(number, &format!("from the {}: {warning}", name(sender)));
         }

@@ -194,25 +194,30 @@ impl Direction {
         }
     }
 
+    /// The position up to which the receiver has the bytes; the number of the end is no byte.
+    fn received(&self) -> u64 {
+        self.end.map_or(self.acknowledged, |end| self.acknowledged.min(end))
+    }
+
     /// Bytes that the receiver has, or that are followed by others, and that do not come any more, are lost in the capture.
     fn look_for_hole(&mut self, now: i64, on: &mut impl FnMut(Piece)) {
-        let acknowledged = self.end.map_or(self.acknowledged, |end| self.acknowledged.min(end));
+        let received = self.received();
         // A number more may be that of a FIN that was not captured.
-        let is_hole = acknowledged > self.given + 1 || (acknowledged > self.given && !self.waiting.is_empty());
+        let is_hole = received > self.given + 1 || (received > self.given && !self.waiting.is_empty());
         match self.hole_since {
             _ if !is_hole => self.hole_since = None,
             None => self.hole_since = Some(now),
-            Some(since) if now - since >= PATIENCE && !self.is_over => self.lose(on),
+            Some(since) if now - since >= PATIENCE => self.lose(on),
             Some(_) => {}
         }
     }
 
     /// The connection is over: what is missing does not come any more.
     pub(crate) fn finish(&mut self, on: &mut impl FnMut(Piece)) {
-        let acknowledged = self.end.map_or(self.acknowledged, |end| self.acknowledged.min(end));
-        let is_missing =
-            !self.waiting.is_empty() || self.end.is_some_and(|end| end > self.given) || acknowledged > self.given + 1;
-        if is_missing && !self.is_over {
+        let is_missing = !self.waiting.is_empty()
+            || self.end.is_some_and(|end| end > self.given)
+            || self.received() > self.given + 1;
+        if is_missing {
             self.lose(on);
         }
     }

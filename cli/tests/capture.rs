@@ -528,9 +528,7 @@ fn peak_memory(arguments: &[&str], write: impl FnOnce(&mut dyn FnMut(Vec<Vec<u8>
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(&pcap(101, &[], false, false)).unwrap();
     write(&mut |packets| stdin.write_all(&pcap(101, &in_time(packets), false, false)[24..]).unwrap());
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let peak = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    let peak = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
+    let peak = program::peak_memory(&child);
     drop(stdin);
     assert_eq!(child.wait().unwrap().code(), Some(0));
     peak

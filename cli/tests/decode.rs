@@ -13,6 +13,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+#[cfg(target_os = "linux")]
+use crate::program::peak_memory;
 use crate::program::{records, run, start};
 
 fn error_line(output: &Output) -> String {
@@ -387,9 +389,7 @@ fn memory_is_bounded_by_the_longest_message() {
     for _ in 0..1024 {
         stdin.write_all(&message).unwrap();
     }
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let peak = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    let peak: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
+    let peak = peak_memory(&child);
     drop(stdin);
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(reader.join().unwrap().lines().count(), 1 + 1024 + 1);

@@ -19,7 +19,7 @@ pub(crate) const MAX_HEAD: usize = 64 * 1024;
 const PROXY2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 /// A byte-order mark.
-const MARK: &[u8] = b"\xef\xbb\xbf";
+pub(crate) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What a head begins with; no frame begins like that.
 const STARTS: [&[u8]; 12] = [
@@ -127,7 +127,8 @@ pub(crate) fn begins(bytes: &[u8]) -> Front {
 /// The status of an answer, of its first line.
 pub(crate) fn status(head: &[u8]) -> Option<u16> {
     let line = head.split(|byte| *byte == b'\n').next()?;
-    let status = line.strip_prefix(b"HTTP/")?.split(|byte| *byte == b' ').nth(1)?.trim_ascii_end();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let status = line.strip_prefix(b"HTTP/")?.split(|byte| *byte == b' ').nth(1)?;
     let is_status = status.len() == 3 && status.iter().all(u8::is_ascii_digit);
     str::from_utf8(status).ok().filter(|_| is_status)?.parse().ok()
 }
@@ -357,11 +358,8 @@ impl Head {
     fn read_response(&mut self, offer: Option<&Offer>) {
         self.kind = Kind::Response;
         let line = self.line.clone();
-        let mut words = line.splitn(3, ' ');
-        let version = words.next().unwrap_or_default();
-        let status = words.next().unwrap_or_default();
-        self.status =
-            status.parse().ok().filter(|_| status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit()));
+        let version = line.split(' ').next().unwrap_or_default();
+        self.status = status(line.as_bytes());
         self.is_upgrade = self.status == Some(101);
         if self.status.is_none() {
             self.problem("Malformed", "the status is not three digits");

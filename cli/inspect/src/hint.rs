@@ -115,15 +115,20 @@ fn frame_len(bytes: &[u8]) -> Option<usize> {
     usize::try_from(len).ok()?.checked_add(2 + len_bytes + key)
 }
 
-/// Whether a record of TLS stands at the front.
-pub(crate) fn is_tls(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x14..=0x17, 3, 0..=4, 0..=0x41, ..])
+/// Whether a record of TLS seems to stand at the front: its type and version (RFC 8446 §5.1).
+pub fn is_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x14..=0x17, 3, 0..=4, ..])
+}
+
+/// Whether a record of TLS stands at the front, with a length that one may have.
+pub(crate) fn is_tls_record(bytes: &[u8]) -> bool {
+    is_tls(bytes) && matches!(bytes, [_, _, _, 0..=0x41, ..])
 }
 
 /// Formats that are known by their first bytes.
 fn kind_of(bytes: &[u8], is_behind_head: bool) -> Option<(&'static str, &'static str)> {
     Some(match bytes {
-        _ if is_tls(bytes) => (
+        _ if is_tls_record(bytes) => (
             "tls",
             "These bytes are TLS records: the frames are inside, encrypted. Capture behind what ends TLS, or decrypt with the \
              session's keys (SSLKEYLOGFILE) in Wireshark and export the stream.",

@@ -16,7 +16,7 @@ pub mod dump;
 pub mod explain;
 mod frames;
 pub mod head;
-mod hint;
+pub mod hint;
 pub mod pair;
 pub mod record;
 pub mod stats;

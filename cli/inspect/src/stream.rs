@@ -82,9 +82,9 @@ pub struct Stream {
     handshake: Handshake,
     /// The last request or answer.
     head: Option<HeadFacts>,
-    /// Whether a head came in this direction; whether one asked for a WebSocket or opened one.
-    has_head: bool,
+    /// The first head of this direction, if one came.
     first_head: Option<Kind>,
+    /// Whether a head asked for a WebSocket or opened one.
     is_upgraded: bool,
     has_frames: bool,
     /// Whether the last answer says where its body ends.
@@ -223,7 +223,6 @@ impl Stream {
             offset: 0,
             handshake: Handshake::default(),
             head: None,
-            has_head: false,
             first_head: None,
             is_upgraded: false,
             has_frames: false,
@@ -291,7 +290,7 @@ impl Stream {
 
     /// Whether it has a head.
     pub fn has_head(&self) -> bool {
-        self.has_head
+        self.first_head.is_some()
     }
 
     /// What its first head is.
@@ -305,7 +304,7 @@ impl Stream {
     }
 
     /// Whether there is nothing more to decode.
-    pub fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Over(_) | Phase::Failed)
     }
 
@@ -405,7 +404,7 @@ impl Stream {
                     }
                     self.phase = if is_request { Phase::Front(Before::Request) } else { Phase::Frames };
                     if !is_request {
-                        self.begin_frames();
+                        self.begin_frames(self.offset);
                     }
                     0
                 }
@@ -462,10 +461,12 @@ impl Stream {
                     Before::Close => self.phase = Phase::Over(Over::Closed { at: self.offset }),
                     Before::Request if self.handshake.waits && self.is_upgraded => self.phase = Phase::Waiting,
                     // Behind a whole answer, or in a tunnel, something else is spoken.
-                    Before::Response if self.has_body_len || hint::is_tls(bytes) => self.begin_frames(),
+                    Before::Response if self.has_body_len || hint::is_tls_record(bytes) => {
+                        self.begin_frames(self.offset)
+                    }
                     // An answer that does not say how long its body is: to the end.
                     Before::Response => self.phase = Phase::Body { body: Body::to_close(), start: self.offset },
-                    Before::Nothing | Before::Request => self.begin_frames(),
+                    Before::Nothing | Before::Request => self.begin_frames(self.offset),
                 }
                 Ok(Some(0))
             }
@@ -534,7 +535,6 @@ impl Stream {
             self.phase = Phase::Front(Before::Nothing);
             return Ok(());
         }
-        self.has_head = true;
         self.first_head.get_or_insert(head.kind);
         self.has_body_len = !body.is_to_close() && head.status.is_some_and(|status| status >= 200);
         self.head = Some(HeadFacts { extensions: head.extensions, deflate });
@@ -558,15 +558,13 @@ impl Stream {
             _ => Phase::Front(Before::Request),
         };
         if matches!(self.phase, Phase::Frames) {
-            self.offset += bytes.len() as u64;
-            self.begin_frames();
-            self.offset -= bytes.len() as u64;
+            self.begin_frames(after);
         }
         Ok(())
     }
 
-    /// Frames begin at the current offset.
-    fn begin_frames(&mut self) {
+    /// Frames begin at this offset.
+    fn begin_frames(&mut self, at: u64) {
         self.has_frames = true;
         let from_head = self.head.as_ref().and_then(|head| head.deflate);
         let told = self.handshake.agreed.filter(|_| self.role == Role::Server);
@@ -574,14 +572,14 @@ impl Stream {
         let given = self.options.deflate.filter(|given| *given != WIDEST);
         let agreed = given.or(told.unwrap_or(from_head)).or(self.options.deflate);
         let allowed_rsv = if agreed.is_some() { Rsv::RSV1 } else { Rsv::NONE };
-        self.assembler = Assembler::with_config(self.role, self.config);
-        if let Some((agreed, inflate)) = agreed.zip(self.options.inflate) {
-            let assembler = mem::replace(&mut self.assembler, Assembler::new(self.role));
-            self.assembler = inflate(assembler, agreed, self.role);
-        }
+        let assembler = Assembler::with_config(self.role, self.config);
+        self.assembler = match agreed.zip(self.options.inflate) {
+            Some((agreed, inflate)) => inflate(assembler, agreed, self.role),
+            None => assembler,
+        };
         self.frames = Frames::new(self.role, allowed_rsv, self.frames.number());
-        self.start = self.offset;
-        self.recent = Recent::new(self.offset);
+        self.start = at;
+        self.recent = Recent::new(at);
         self.beginning.clear();
         self.starts.clear();
         self.text.clear();
@@ -745,8 +743,8 @@ impl Stream {
                 window: pending.window_start,
                 frame: self.frames.start().max(pending.window_start),
                 violation: pending.offset,
-                is_behind_head: self.frames.start() == self.start && self.has_head,
-                may_be_chance: pending.window_start == self.start && !self.has_head && self.starts.len() <= FEW,
+                is_behind_head: self.frames.start() == self.start && self.has_head(),
+                may_be_chance: pending.window_start == self.start && !self.has_head() && self.starts.len() <= FEW,
                 in_header: self.frames.payload().is_none_or(|(start, _)| pending.offset < start),
                 may_be_noise: may_be_noise(pending.error.violation()),
                 starts: &self.starts,
@@ -792,7 +790,7 @@ impl Stream {
     /// Those of `sink`.
     pub fn gap<E>(&mut self, length: u64, reason: &str, sink: Sink<'_, E>) -> Result<(), E> {
         self.settle(sink)?;
-        let offset = self.offset + self.held.len() as u64;
+        let offset = self.offset();
         sink(&Record::Gap { offset, length, reason, state: self.state() })?;
         if !self.is_over() {
             self.phase = Phase::Over(Over::Gap);

@@ -20,7 +20,7 @@ pub use self::dump::{Block, Link};
 use self::dump::{Dump, link_of};
 use self::hex::Hex;
 use self::literal::Literal;
-use crate::head::{self, Front};
+use crate::head::{self, Front, MARK};
 use crate::hint::is_legal_start;
 
 /// The form is decided on so many bytes at the beginning.
@@ -72,7 +72,7 @@ pub fn sniff(bytes: &[u8], is_all: bool, wanted: Option<Wanted>, receiver: Role)
                 None if !enough => return Ok(None),
                 _ => {}
             }
-            match head::begins(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)) {
+            match head::begins(bytes) {
                 Front::Head(_) | Front::Partial { is_head: true } | Front::TooLong => return Ok(Some(Input::Raw)),
                 Front::Partial { is_head: false } if !enough => return Ok(None),
                 _ => {}
@@ -118,10 +118,7 @@ fn is_text(bytes: &[u8]) -> bool {
     let is_printed = |byte: &u8| !byte.is_ascii_control() || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
     if encoding != Encoding::Utf8 {
         // Mostly letters of ASCII, as forms of bytes are.
-        let units = bytes.chunks_exact(2).map(|pair| match encoding {
-            Encoding::Utf16Le => unit(pair[1], pair[0]),
-            _ => unit(pair[0], pair[1]),
-        });
+        let units = encoding.units(bytes);
         let letters = units.clone().filter(|unit| *unit < 0x80).count();
         return units.clone().all(|unit| is_printed(&unit)) && 2 * letters >= units.len();
     }
@@ -145,7 +142,7 @@ impl Encoding {
     /// The encoding, and the length of the byte-order mark.
     fn of(bytes: &[u8]) -> (Encoding, usize) {
         match bytes {
-            [0xef, 0xbb, 0xbf, ..] => (Encoding::Utf8, 3),
+            _ if bytes.starts_with(MARK) => (Encoding::Utf8, MARK.len()),
             [0xff, 0xfe, ..] => (Encoding::Utf16Le, 2),
             [0xfe, 0xff, ..] => (Encoding::Utf16Be, 2),
             // Without a mark.
@@ -153,6 +150,17 @@ impl Encoding {
             [0, b' '..=b'~', 0, b' '..=b'~', ..] => (Encoding::Utf16Be, 0),
             _ => (Encoding::Utf8, 0),
         }
+    }
+
+    /// Two bytes as a character, or something that is no ASCII.
+    fn unit(self, pair: [u8; 2]) -> u8 {
+        let value = if self == Encoding::Utf16Be { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) };
+        u8::try_from(value).ok().filter(u8::is_ascii).unwrap_or(0xff)
+    }
+
+    /// The characters of a text of two bytes each.
+    fn units(self, bytes: &[u8]) -> impl ExactSizeIterator<Item = u8> + Clone {
+        bytes.chunks_exact(2).map(move |pair| self.unit([pair[0], pair[1]]))
     }
 }
 
@@ -178,7 +186,7 @@ fn read_as_text(bytes: &[u8], is_all: bool, wanted: Option<Wanted>, receiver: Ro
         Some(Wanted::Base64) => [Form::Base64(Base64::default())].into(),
         _ => [dump()].into_iter().chain(digits()).chain([Form::Base64(Base64::default())]).collect(),
     };
-    let mut found: Option<(Form, Vec<u8>)> = None;
+    let mut found: Option<(Form, Vec<u8>, Vec<Block>)> = None;
     // The form that went furthest, for what is none of them.
     let mut nearest: Option<(usize, &'static str, String)> = None;
     for form in forms {
@@ -190,15 +198,15 @@ fn read_as_text(bytes: &[u8], is_all: bool, wanted: Option<Wanted>, receiver: Ro
                 // Of two readings of an array, the one that begins like a stream; otherwise the first.
                 let is_better = match &found {
                     None => true,
-                    Some((Form::Array(_), first)) => {
+                    Some((Form::Array(_), first, _)) => {
                         matches!(form, Form::Array(_)) && is_legal_start(&out) && !is_legal_start(first)
                     }
                     Some(_) => false,
                 };
                 if is_better {
-                    found = Some((form, out));
+                    found = Some((form, out, trial.blocks()));
                 }
-                let is_decided = matches!(&found, Some((form, _)) if !matches!(form, Form::Array(_)));
+                let is_decided = matches!(&found, Some((form, ..)) if !matches!(form, Form::Array(_)));
                 if is_decided {
                     break;
                 }
@@ -217,14 +225,12 @@ fn read_as_text(bytes: &[u8], is_all: bool, wanted: Option<Wanted>, receiver: Ro
             }
         }
     }
-    if let Some((form, out)) = found {
-        if let Form::Dump(dump) = &form {
-            let mut trial = Reader::new(Form::Dump(dump.clone()), bytes);
-            let _ = trial.push(bytes, &mut Vec::new());
-            let first_end = trial.blocks().get(1).map_or(out.len(), |block| block.start as usize);
-            if let Some(link) = out.get(..first_end).and_then(link_of) {
-                return Ok(Input::Packets(Box::new(Reader::new(form, bytes)), link));
-            }
+    if let Some((form, out, blocks)) = found {
+        let first_end = blocks.get(1).map_or(out.len(), |block| block.start as usize);
+        if let Form::Dump(_) = form
+            && let Some(link) = out.get(..first_end).and_then(link_of)
+        {
+            return Ok(Input::Packets(Box::new(Reader::new(form, bytes)), link));
         }
         return Ok(Input::Text(Box::new(Reader::new(form, bytes))));
     }
@@ -256,12 +262,10 @@ fn refusal(bytes: &[u8], nearest: Option<(usize, &'static str, String)>) -> Stri
     let (encoding, mark) = Encoding::of(bytes);
     let letters: Vec<u8> = match encoding {
         Encoding::Utf8 => bytes[mark..].iter().copied().take(BEGINNING).collect(),
-        Encoding::Utf16Le => bytes[mark..].chunks_exact(2).map(|pair| unit(pair[1], pair[0])).take(BEGINNING).collect(),
-        Encoding::Utf16Be => bytes[mark..].chunks_exact(2).map(|pair| unit(pair[0], pair[1])).take(BEGINNING).collect(),
+        _ => encoding.units(&bytes[mark..]).take(BEGINNING).collect(),
     };
     let text = letters.trim_ascii_start();
-    let beginning = text;
-    let has = |word: &[u8]| memchr::memmem::find(beginning, word).is_some();
+    let has = |word: &[u8]| memchr::memmem::find(text, word).is_some();
     if text.starts_with(b"{") && has(b"\"log\"") && (has(b"\"version\"") || has(b"\"creator\"") || has(b"\"entries\""))
     {
         return "is a HAR file, which has messages and not the frames that carried them; capture the packets (tcpdump -w, \
@@ -445,8 +449,7 @@ impl Reader {
                     self.half = Some(*byte);
                     continue;
                 }
-                (Encoding::Utf16Le, Some(first)) => unit(*byte, first),
-                (Encoding::Utf16Be, Some(first)) => unit(first, *byte),
+                (encoding, Some(first)) => encoding.unit([first, *byte]),
             };
             // The bytes of a character behind its first are in the same column.
             if byte & 0xc0 != 0x80 || self.at.column == 0 {
@@ -493,11 +496,6 @@ impl Reader {
             _ => Vec::new(),
         }
     }
-}
-
-/// A character of UTF-16, or something that is no ASCII.
-fn unit(high: u8, low: u8) -> u8 {
-    if high == 0 && low < 0x80 { low } else { 0xff }
 }
 
 /// A byte of text for messages.

@@ -28,6 +28,14 @@ pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Output {
     output
 }
 
+/// The most memory that it took so far, in KiB.
+#[cfg(target_os = "linux")]
+pub(crate) fn peak_memory(child: &Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    peak.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
 pub(crate) fn records(output: &Output) -> Vec<Value> {
     str::from_utf8(&output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Position, digit, shown};
+use crate::head::MARK;
 
 #[derive(Clone, Debug)]
 pub(super) struct Literal {
@@ -35,7 +36,7 @@ enum Escape {
 
 impl Literal {
     pub(super) fn new(beginning: &[u8]) -> Literal {
-        let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);
+        let text = beginning.strip_prefix(MARK).unwrap_or(beginning);
         let is_bare = text.trim_ascii_start().starts_with(b"\\");
         Literal { quote: None, is_bare, escape: Escape::None, escapes: 0, is_behind: false }
     }
