@@ -119,6 +119,11 @@ impl Decoder {
         self.machine.frame_start()
     }
 
+    /// The violation that [`Decoder::decode`] returned and returns from then on, for a caller that did not keep it.
+    pub const fn error(&self) -> Option<DecodeError> {
+        self.machine.error()
+    }
+
     /// The Close frame, once one was received.
     pub fn received_close(&self) -> Option<CloseFrame<'_>> {
         self.machine.received_close()

@@ -107,6 +107,11 @@ impl<K> Encoder<K> {
         !matches!(self.sending, Sending::Open)
     }
 
+    /// Whether a fragmented message was begun and not ended: only its next fragment and control frames can be sent.
+    pub const fn is_message_open(&self) -> bool {
+        self.sequence.is_open()
+    }
+
     /// The code of the Close that was sent.
     pub(crate) const fn sent_close(&self) -> Option<Option<CloseCode>> {
         match self.sending {

@@ -14,6 +14,7 @@ pub use self::head::{Fields, HeadFields, HeadFinder, RequestHead, ResponseHead};
 pub use self::refusal::{Refusal, Status};
 pub use self::request::{Answer, NotOffered, Request, check, check_connect};
 pub use self::response::{Accepted, Client, Failure, Response, ResponseFinder};
+pub use self::tokens::is_key;
 pub use self::write::{Field, WriteError};
 use crate::extension::Extensions;
 pub use crate::extension::{Extension, Value};

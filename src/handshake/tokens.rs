@@ -17,8 +17,9 @@ pub(super) fn is_target(target: &str) -> bool {
     !target.is_empty() && target.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Whether this is 16 bytes in base64. The unused bits of the last character are not looked at.
-pub(super) fn is_key(value: &[u8]) -> bool {
+/// Whether this may be the value of `Sec-WebSocket-Key`: 16 bytes in base64 (RFC 6455 §4.2.1). The unused bits of the last
+/// character are not looked at.
+pub fn is_key(value: &[u8]) -> bool {
     let Some((digits, b"==")) = value.split_last_chunk::<2>() else { return false };
     digits.len() == 22 && digits.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }
