@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs Autobahn's cases, as the package `kosoku` has them, against examples/echo_server.rs (`server`) or by dev/examples/echo_client.rs
-# (`client`): groups 1 to 7, 9, 10, 12 and 13. Prints the counts, and fails if a case is neither OK nor INFORMATIONAL, or if one
-# is missing. The reports are left in target/autobahn.
+# Runs Autobahn's cases, as the package `kosoku` has them, against examples/echo_server.rs (`server`), by dev/examples/echo_client.rs
+# (`client`), or against capi/examples/echo_server.c (`c`): groups 1 to 7, 9, 10, 12 and 13, the last two not in C. Prints the counts,
+# and fails if a case is neither OK nor INFORMATIONAL, or if one is missing. The reports are left in target/autobahn.
 #
-#   tests/autobahn.sh [server|client] [short]
+#   tests/autobahn.sh [server|client|c] [short]
 #
 # `short` leaves out the longer cases of groups 12 and 13, with messages of more than 1 KiB.
 set -euo pipefail
@@ -48,11 +48,9 @@ serve() {
     wait $! || cat "$out/server.log"
 }
 
-case $mode in
-server)
-    compressed 12.{1..5} 13.{1..7}
-    cargo build --release --example echo_server --features tokio,zlib-rs
-    target/release/examples/echo_server 127.0.0.1:0 --deflate >"$out/address" 2>"$out/echo_server.log" &
+# Runs the cases against a server, which prints its address.
+ask() {
+    "$@" >"$out/address" 2>"$out/echo_server.log" &
     trap 'kill $!' EXIT
     until [ -s "$out/address" ]; do
         kill -0 $! # It is still there.
@@ -60,6 +58,19 @@ server)
     done
     read -r _ _ url <"$out/address"
     kosoku -m fuzzingclient "$url" "${includes[@]}" -o "$reports" || echo "kosoku: exit code $?"
+}
+
+case $mode in
+server)
+    compressed 12.{1..5} 13.{1..7}
+    cargo build --release --example echo_server --features tokio,zlib-rs
+    ask target/release/examples/echo_server 127.0.0.1:0 --deflate
+    ;;
+c)
+    make -C capi
+    cc -std=gnu11 -Wall -Wextra -Werror -O2 -Icapi/include capi/examples/echo_server.c capi/target/release/libwsframe.a \
+        -o "$out/echo_server"
+    ask "$out/echo_server"
     ;;
 client)
     cargo build --release -p wsframe-dev --example echo_client
@@ -71,16 +82,16 @@ client)
     serve "$reports/no-takeover" 15,15,true,false
     ;;
 *)
-    echo "the mode is server or client, not $mode" >&2
+    echo "the mode is server, client or c, not $mode" >&2
     exit 2
     ;;
 esac
 
-python3 - "$length" "$reports"/{,*/}index.json <<'PYTHON'
+python3 - "$mode" "$length" "$reports"/{,*/}index.json <<'PYTHON'
 import collections, json, os, sys
 
 cases = {}
-for path in filter(os.path.exists, sys.argv[2:]):
+for path in filter(os.path.exists, sys.argv[3:]):
     [of_path] = json.load(open(path)).values()
     cases |= of_path
 groups = collections.defaultdict(collections.Counter)
@@ -96,7 +107,8 @@ for group, counts in sorted(groups.items()):
     print(f"{group:5}{ok:4}{informational:15}{counts.total() - ok - informational:8}")
 print(f"{len(cases)} cases, of which {len(failed)} failed")
 print(*failed, sep="\n", end="\n" * bool(failed))
-compressed = {12: 90, 13: 126} if sys.argv[1] == "all" else {12: 20, 13: 28}
+mode, length = sys.argv[1:3]
+compressed = {} if mode == "c" else {12: 90, 13: 126} if length == "all" else {12: 20, 13: 28}
 expected = {1: 16, 2: 11, 3: 7, 4: 10, 5: 20, 6: 145, 7: 37, 9: 54, 10: 1} | compressed
 found = {group: counts.total() for group, counts in groups.items()}
 sys.exit(bool(failed) if found == expected else f"these are not all of the cases: {found}")

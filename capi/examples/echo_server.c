@@ -1,6 +1,6 @@
 /*
- * An echo server over poll(2), in one thread: every message goes back as it comes, in fragments where it comes in pieces, so
- * no message is ever held in memory. A connection that does not take its echo is not read from.
+ * An echo server over poll(2), in one thread: every message goes back as it comes, in fragments where it comes in pieces. A
+ * connection that leaves too much of its echo unread is not read from.
  *
  *   echo_server [PORT]
  *
@@ -21,7 +21,8 @@
 #include <unistd.h>
 #include <wsframe.h>
 
-enum { MOST_CLIENTS = 1024, MOST_HEAD = 8192, MOST_OUT = 1 << 20 };
+/* More output than the longest message, since a client may send all of one before it reads. */
+enum { MOST_CLIENTS = 1024, MOST_HEAD = 8192, MOST_OUT = 32 << 20 };
 
 /* One connection. */
 struct client {
@@ -193,9 +194,13 @@ static void drop(struct client *client)
     free(client);
 }
 
-/* Writes what there is; -1 if the transport failed. */
+/* Writes what there is; -1 if the transport failed, or is to be dropped. */
 static int flush(struct client *client)
 {
+    wsframe_transport transport = WSFRAME_TRANSPORT_OPEN;
+    if (client->is_open &&
+        (wsframe_connection_transport(&client->connection, &transport) || transport == WSFRAME_TRANSPORT_DROP))
+        return -1;
     while (client->out_at < client->out_len) {
         const ssize_t written = write(client->fd, client->out + client->out_at, client->out_len - client->out_at);
         if (written < 0)
@@ -203,16 +208,11 @@ static int flush(struct client *client)
         client->out_at += (size_t)written;
     }
     client->out_at = client->out_len = 0;
-    if (!client->is_open)
-        return client->is_refused ? -1 : 0;
-    wsframe_transport transport;
-    if (wsframe_connection_transport(&client->connection, &transport) || transport == WSFRAME_TRANSPORT_DROP)
-        return -1;
     if (transport == WSFRAME_TRANSPORT_FINISH && !client->is_finished) {
         shutdown(client->fd, SHUT_WR);
         client->is_finished = 1;
     }
-    return 0;
+    return client->is_refused ? -1 : 0;
 }
 
 /* Reads once, and takes it; -1 ends the connection. The buffer serves all connections. */

@@ -271,7 +271,7 @@ fn read_text<W: Write>(
                 None if is_end => bytes.len(),
                 None => break,
             };
-            let time = block.time.map_or(tracker.now, |seconds| (seconds * 1e6) as i64);
+            let time = block.time.map_or(tracker.now, |micros| micros as i64);
             tracker.packet(Packet { time, link, bytes: &bytes[..end] })?;
             start += end as u64;
             bytes.drain(..end);

@@ -5,10 +5,9 @@ use std::io::{self, Write};
 use anstyle::AnsiColor;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
-use wsframe::{CloseCode, Role};
-use wsframe_inspect::head::Kind;
-use wsframe_inspect::record::{Broken, Frame, HeadRecord, Record};
-use wsframe_inspect::value::opcode_name;
+use wsframe::Role;
+use wsframe_inspect::record::Record;
+use wsframe_inspect::shown::{self, Content, Row, Shown};
 
 use crate::terminal::{Terminal, hex, paragraph, plain, quoted};
 
@@ -119,21 +118,58 @@ struct Lines<'o> {
 }
 
 impl Lines<'_> {
+    fn write(&mut self, record: &Record<'_>) -> io::Result<()> {
+        // Something else may have been said of other connections since the violation.
+        if let Record::Hint(hint) = record
+            && !self.prefix.is_empty()
+        {
+            let content = Content::Words(hint.kind.to_owned());
+            self.row(&Row { offset: hint.offset, event: "hint", bytes: None, frames: None, content })?;
+        }
+        shown::show(record, &mut |shown| match shown {
+            Shown::Row(row) if row.event == "violation" => self.violation(&row),
+            Shown::Row(row) => self.row(&row),
+            Shown::Note(note) => {
+                // No more of a head than fits a few lines.
+                let text = plain(&note.foreign, 400) + &note.text;
+                self.out.write_all(paragraph(self.terminal, note.label, &text).as_bytes())
+            }
+            Shown::Dump(dump) => {
+                // Offset, hex and letters of 16 bytes take 90 columns.
+                let row_len = if self.terminal.width >= 90 { 16 } else { 8 };
+                let mut rows = dump.rows(row_len).into_iter();
+                rows.try_for_each(|row| writeln!(self.out, "              {}", row.trim_end()))
+            }
+            Shown::Count(line) => writeln!(self.out, "{}  {line}", self.prefix),
+        })
+    }
+
     /// An event with its columns.
-    fn line(
-        &mut self,
-        offset: u64,
-        what: &str,
-        color: AnsiColor,
-        bytes: Option<u64>,
-        frames: Option<u32>,
-        content: &str,
-    ) -> io::Result<()> {
-        let what = self.terminal.paint(color, format!("{what:<9}"));
-        let bytes = bytes.map_or(String::new(), |bytes| bytes.to_string());
-        let frames = frames.map_or(String::new(), |frames| frames.to_string());
-        let line = format!("{}{offset:>10}  {what} {bytes:>9} {frames:>6}  {content}", self.prefix);
+    fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        let color = match row.event {
+            "text" => AnsiColor::Green,
+            "binary" => AnsiColor::Cyan,
+            "ping" | "pong" => AnsiColor::Blue,
+            "close" => AnsiColor::Yellow,
+            "gap" => AnsiColor::Red,
+            _ => AnsiColor::BrightBlack,
+        };
+        let event = self.terminal.paint(color, format!("{:<9}", row.event));
+        let bytes = row.bytes.map_or(String::new(), |bytes| bytes.to_string());
+        let frames = row.frames.map_or(String::new(), |frames| frames.to_string());
+        let content = self.content(&row.content);
+        let line = format!("{}{:>10}  {event} {bytes:>9} {frames:>6}  {content}", self.prefix, row.offset);
         writeln!(self.out, "{}", line.trim_end())
+    }
+
+    fn content(&self, content: &Content<'_>) -> String {
+        let columns = self.columns();
+        match content {
+            Content::Words(words) => words.clone(),
+            Content::Text(before, text) => format!("{before}{}", quoted(text, columns.saturating_sub(before.len()))),
+            Content::Bytes(before, bytes) => format!("{before}{}", hex(bytes, columns.saturating_sub(before.len()))),
+            Content::Line(line) => plain(line, columns),
+        }
     }
 
     /// The width of the content, in columns.
@@ -146,142 +182,8 @@ impl Lines<'_> {
         self.terminal.width.saturating_sub(BEFORE_CONTENT + self.prefix.width()).max(LEAST)
     }
 
-    fn note(&mut self, label: &str, text: &str) -> io::Result<()> {
-        self.out.write_all(paragraph(self.terminal, label, text).as_bytes())
+    fn violation(&mut self, row: &Row<'_>) -> io::Result<()> {
+        let (event, rule) = (self.terminal.alarm(row.event), self.content(&row.content));
+        writeln!(self.out, "{}{:>10}  {event}  {}", self.prefix, row.offset, self.terminal.alarm(rule))
     }
-
-    fn write(&mut self, record: &Record<'_>) -> io::Result<()> {
-        let columns = self.columns();
-        match record {
-            Record::Head(head) => self.head(head),
-            Record::Body { offset, length } => {
-                self.line(*offset, "body", AnsiColor::BrightBlack, Some(*length), None, "of the HTTP message")
-            }
-            Record::Frame(frame) => {
-                self.line(frame.offset, "  frame", AnsiColor::BrightBlack, Some(frame.length), None, &describe(frame))
-            }
-            Record::Message { kind, offset, length, fragments, payload, compressed_length, text } => {
-                let color = if *kind == "text" { AnsiColor::Green } else { AnsiColor::Cyan };
-                let note = compressed_length.map_or(String::new(), |bytes| format!("(compressed: {bytes}) "));
-                let columns = columns.saturating_sub(note.len());
-                let content = match text {
-                    Some(text) => quoted(text, columns),
-                    None => hex(payload.0, columns),
-                };
-                self.line(*offset, kind, color, Some(*length), Some(*fragments), &(note + &content))
-            }
-            Record::Ping { offset, payload } | Record::Pong { offset, payload } => {
-                let what = if matches!(record, Record::Ping { .. }) { "ping" } else { "pong" };
-                let content = match str::from_utf8(payload.0) {
-                    Ok("") => String::new(),
-                    Ok(text) => quoted(text, columns),
-                    Err(_) => hex(payload.0, columns),
-                };
-                self.line(*offset, what, AnsiColor::Blue, Some(payload.0.len() as u64), None, &content)
-            }
-            Record::Close { offset, code, reason } => {
-                let code = code.and_then(|code| CloseCode::new(code).ok());
-                let content = match code {
-                    None => "without a code: the application sees 1005 No Status Received".to_owned(),
-                    Some(code) if reason.is_empty() => code.to_string(),
-                    Some(code) => {
-                        let code = code.to_string();
-                        let reason = quoted(reason, columns.saturating_sub(code.len() + 1));
-                        format!("{code} {reason}")
-                    }
-                };
-                let bytes = if code.is_some() { 2 + reason.len() as u64 } else { 0 };
-                self.line(*offset, "close", AnsiColor::Yellow, Some(bytes), None, &content)
-            }
-            Record::Violation(broken) => self.violation(broken),
-            Record::Hint(hint) => {
-                // Something else may have been said of other connections since the violation.
-                if !self.prefix.is_empty() {
-                    self.line(hint.offset, "hint", AnsiColor::BrightBlack, None, None, hint.kind)?;
-                }
-                self.note("hint", &hint.message)
-            }
-            Record::Gap { offset, length, reason, state } => {
-                let inside = match *state {
-                    "in_frame" => "inside a frame: ",
-                    "in_message" => "inside a message: ",
-                    "in_head" => "inside a head: ",
-                    _ => "",
-                };
-                let what = match *reason {
-                    "snap length" => "cut by the snap length of the capture",
-                    "lost" => "missing in the capture",
-                    reason => reason,
-                };
-                let content = format!("{inside}{what}; nothing behind it is decoded");
-                self.line(*offset, "gap", AnsiColor::Red, Some(*length), None, &content)
-            }
-            Record::Stats(stats) => {
-                let Lines { out, prefix, .. } = self;
-                stats.lines().iter().try_for_each(|line| writeln!(out, "{prefix}  {line}"))
-            }
-            Record::End { offset, state, after_close } => {
-                if let Some(bytes) = after_close {
-                    let content = "behind the Close frame: ignored (RFC 6455 section 5.5.1)";
-                    self.line(offset - bytes, "rest", AnsiColor::BrightBlack, Some(*bytes), None, content)?;
-                }
-                self.line(*offset, "end", AnsiColor::BrightBlack, None, None, state)
-            }
-        }
-    }
-
-    fn head(&mut self, head: &HeadRecord) -> io::Result<()> {
-        let columns = self.columns();
-        let what = match (head.kind, head.status) {
-            (Kind::Proxy, _) => "address",
-            (Kind::Response, Some(101)) | (Kind::Request, _) => "head",
-            (Kind::Response, _) => "answer",
-        };
-        let line = plain(&head.line, columns);
-        self.line(head.offset, what, AnsiColor::BrightBlack, Some(head.length), None, &line)?;
-        if !head.extensions.is_empty() {
-            self.note("extensions", &plain(&head.extensions.join(", "), 400))?;
-        }
-        for problem in &head.problems {
-            self.note("invalid", &format!("{} ({})", plain(&problem.message, 400), problem.rule))?;
-        }
-        if head.permessage_deflate {
-            self.note("note", "permessage-deflate is in the handshake: compressed messages are inflated")?;
-        }
-        if let Some(role) = head.other_role {
-            self.note("note", &format!("the {} sent this head: what follows it wants --role {role}", role.peer()))?;
-        }
-        Ok(())
-    }
-
-    fn violation(&mut self, broken: &Broken) -> io::Result<()> {
-        let Broken { offset, violation, frame, frame_offset, dump, byte, mask, value, remedy, .. } = broken;
-        let what = self.terminal.alarm("violation");
-        writeln!(self.out, "{}{offset:>10}  {what}  {}", self.prefix, self.terminal.alarm(violation.name()))?;
-        let unmasked = mask.map_or(String::new(), |mask| format!(", unmasked {:#04x}", byte ^ mask));
-        let index = offset - frame_offset;
-        let place = format!(
-            "byte {offset}, which is {byte:#04x}{unmasked}: byte {index} of frame {frame}, which begins at byte {frame_offset}"
-        );
-        let code = violation.close_code();
-        let rule = format!("{} (RFC 6455 section {})", violation.meaning(), violation.section());
-        self.note("where", &place)?;
-        // Offset, hex and letters of 16 bytes take 90 columns.
-        let row_len = if self.terminal.width >= 90 { 16 } else { 8 };
-        for row in dump.iter().flat_map(|dump| dump.rows(row_len)) {
-            writeln!(self.out, "              {}", row.trim_end())?;
-        }
-        for (label, text) in value.lines() {
-            self.note(label, &text)?;
-        }
-        self.note("rule", &rule)?;
-        self.note("close with", &format!("{code}: {}", code.meaning()))?;
-        self.note("fix", remedy)
-    }
-}
-
-fn describe(frame: &Frame) -> String {
-    let fin = if frame.fin { "fin" } else { "" };
-    let key = frame.mask_key.as_deref().unwrap_or("unmasked");
-    format!("{:<12} {fin:<3} rsv{:03b} {key} {}-bit", opcode_name(frame.opcode), frame.rsv, frame.length_form)
 }

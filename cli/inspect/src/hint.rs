@@ -125,6 +125,11 @@ pub(crate) fn is_tls_record(bytes: &[u8]) -> bool {
     is_tls(bytes) && matches!(bytes, [_, _, _, 0..=0x41, ..])
 }
 
+/// Whether these few bytes can become [`is_tls_record`].
+pub(crate) fn begins_tls_record(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x14..=0x17] | [0x14..=0x17, 3] | [0x14..=0x17, 3, 0..=4])
+}
+
 /// Formats that are known by their first bytes.
 fn kind_of(bytes: &[u8], is_behind_head: bool) -> Option<(&'static str, &'static str)> {
     Some(match bytes {

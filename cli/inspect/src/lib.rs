@@ -19,6 +19,7 @@ pub mod head;
 pub mod hint;
 pub mod pair;
 pub mod record;
+pub mod shown;
 pub mod stats;
 pub mod stream;
 pub mod text;

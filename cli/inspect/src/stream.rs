@@ -458,6 +458,9 @@ impl Stream {
             Front::Other | Front::Partial { .. } => {
                 self.finder = Finder::default();
                 match before {
+                    Before::Response if !self.has_body_len && !is_end && hint::begins_tls_record(bytes) => {
+                        return Ok(None);
+                    }
                     Before::Close => self.phase = Phase::Over(Over::Closed { at: self.offset }),
                     Before::Request if self.handshake.waits && self.is_upgraded => self.phase = Phase::Waiting,
                     // Behind a whole answer, or in a tunnel, something else is spoken.

@@ -78,7 +78,8 @@ pub fn sniff(bytes: &[u8], is_all: bool, wanted: Option<Wanted>, receiver: Role)
                 _ => {}
             }
             if !is_text(bytes) {
-                return Ok(Some(Input::Raw));
+                // Two characters of two bytes each tell such a text.
+                return Ok((enough || bytes.len() >= 4).then_some(Input::Raw));
             }
         }
     }

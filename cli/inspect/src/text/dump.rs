@@ -17,8 +17,8 @@ const REPEATED: u64 = 16 * 1024 * 1024;
 pub struct Block {
     /// How many bytes came before it, from all blocks.
     pub start: u64,
-    /// The time of day in the line before it, in seconds, as tcpdump writes it.
-    pub time: Option<f64>,
+    /// The time of day in the line before it, in microseconds, as tcpdump writes it.
+    pub time: Option<u64>,
 }
 
 /// What the first byte of a packet belongs to.
@@ -92,7 +92,7 @@ pub(super) struct Dump {
     /// How many bytes came in all.
     total: u64,
     /// The time in the line before a block.
-    time: Option<f64>,
+    time: Option<u64>,
     /// Whether the rows are of bytes that were made of those of a packet.
     is_derived: bool,
     /// Whether lines with a time came, as tcpdump writes them: then every row has a prefix.
@@ -385,7 +385,7 @@ fn is_heading(text: &str) -> bool {
 /// A line between packets, as tcpdump and tshark write it.
 enum Between {
     /// Before a packet, perhaps with a time of day.
-    Packet(Option<f64>),
+    Packet(Option<u64>),
     /// Before bytes that were made of those of the packet.
     Derived,
 }
@@ -395,9 +395,7 @@ fn between(text: &str) -> Option<Between> {
         return Some(if text.starts_with("Frame (") { Between::Packet(None) } else { Between::Derived });
     }
     let first = text.split_whitespace().next()?;
-    let mut parts = first.splitn(3, ':');
-    let mut number = || parts.next()?.parse::<f64>().ok();
-    let time = number().and_then(|hours| Some(hours * 3600.0 + number()? * 60.0 + number()?));
+    let time = time_of_day(first);
     let is_line = time.is_some()
         || text.contains(" > ")
         || text.contains('\u{2192}')
@@ -405,9 +403,29 @@ fn between(text: &str) -> Option<Between> {
     is_line.then_some(Between::Packet(time))
 }
 
+/// A time such as `12:34:56.789`, in microseconds.
+fn time_of_day(text: &str) -> Option<u64> {
+    let (minutes, seconds) = text.rsplit_once(':')?;
+    let (hours, minutes) = minutes.split_once(':')?;
+    let (seconds, fraction) = seconds.split_once('.').unwrap_or((seconds, ""));
+    let number = |digits: &str| digits.parse::<u32>().ok().map(u64::from);
+    let micros = number(&format!("{fraction:0<6.6}"))?;
+    Some(((number(hours)? * 60 + number(minutes)?) * 60 + number(seconds)?) * 1_000_000 + micros)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_of_day_are_microseconds() {
+        assert_eq!(time_of_day("01:02:03.5"), Some(3_723_500_000));
+        assert_eq!(time_of_day("23:59:59.1234567"), Some(86_399_123_456));
+        assert_eq!(time_of_day("0:0:1"), Some(1_000_000));
+        for text in ["1:2", "a:0:0", "1:2:3:4", "1732000000.5", "::", "1:2:3.x"] {
+            assert_eq!(time_of_day(text), None, "{text}");
+        }
+    }
 
     fn row(text: &str) -> Option<Vec<u8>> {
         row_bytes(text).map(|(bytes, _)| bytes)

@@ -1,4 +1,4 @@
-// Drives the page of the echo server: browser.js SERVER CHROMIUM FOLDER
+// Drives the page of the echo server: echo.js SERVER CHROMIUM FOLDER
 "use strict";
 const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
