@@ -22,6 +22,7 @@ const shown = page => page.evaluate(() => [...document.querySelectorAll("#rows t
   if (!notes) return [[...row.cells].map(cell => cell.textContent).join(" ")];
   const parts = [];
   for (const part of notes.children) {
+    if (part.className === "narrow") continue;
     if (part.localName === "pre") parts.push(...part.textContent.split("\n"));
     else if (part.localName === "dd") parts.push(`${part.previousElementSibling.textContent} ${part.textContent}`);
   }

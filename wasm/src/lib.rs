@@ -106,7 +106,11 @@ enum Part<'a> {
         label: &'a str,
         text: String,
     },
-    Dump(Vec<String>),
+    /// Rows of 16 bytes, and of 8 for a narrow page.
+    Dump {
+        wide: Vec<String>,
+        narrow: Vec<String>,
+    },
     Count(String),
 }
 
@@ -126,7 +130,7 @@ fn part<T>(shown: Shown<'_>, to: impl FnOnce(&Part<'_>) -> T) -> T {
             to(&Part::Row { offset, event, bytes: row.bytes, frames: row.frames, words, text, hex, cut: len > MOST })
         }
         Shown::Note(note) => to(&Part::Note { label: note.label, text: note.foreign + &note.text }),
-        Shown::Dump(dump) => to(&Part::Dump(dump.rows(16))),
+        Shown::Dump(dump) => to(&Part::Dump { wide: dump.rows(16), narrow: dump.rows(8) }),
         Shown::Count(line) => to(&Part::Count(line)),
     }
 }
