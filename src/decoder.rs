@@ -70,9 +70,11 @@ impl Decoder {
         }
     }
 
-    /// The short way for a whole message at the front of `input`; `None` for everything else.
+    /// The short way for a whole message at the front of `input`; `None` for everything else. (Public for libwsframe, which keeps
+    /// the two ways apart.)
+    #[doc(hidden)]
     #[inline(always)]
-    pub(crate) fn decode_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Result<Chunk<'b>, DecodeError>> {
+    pub fn decode_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Result<Chunk<'b>, DecodeError>> {
         let message = self.machine.take_whole_message(input)?;
         Some(message.map(|(payload, taken)| Chunk::new(payload, taken)))
     }
@@ -151,8 +153,9 @@ impl Decoder {
     }
 
     /// Everything but a whole message. Returns the rest of `input`.
+    #[doc(hidden)]
     #[inline(never)]
-    pub(crate) fn decode_step<'d, 'b>(
+    pub fn decode_step<'d, 'b>(
         &'d mut self,
         input: &'b mut [u8],
     ) -> (&'b mut [u8], Result<Option<Event<'d, 'b>>, DecodeError>) {

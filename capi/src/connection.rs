@@ -4,8 +4,8 @@ use core::ffi::{CStr, c_char, c_void};
 use core::time::Duration;
 
 use codec::{
-    Cause, CloseCode, CloseFrame, Connection, DecodeError, Decoder, EncodeError, Event, Frame, Header, MessageKind,
-    Outcome, Role, Rsv, Timing, Transport, Unmasked,
+    Cause, Chunk, CloseCode, CloseFrame, Connection, DecodeError, Decoder, EncodeError, Event, Frame, Header,
+    MessageKind, Outcome, Role, Rsv, Timing, Transport, Unmasked,
 };
 
 use crate::decoder::{self, Decode, wsframe_error, wsframe_event, wsframe_state};
@@ -58,8 +58,15 @@ macro_rules! either {
 
 impl Decode for End {
     #[inline(always)]
-    fn decode<'d, 'b>(&'d mut self, input: &mut &'b mut [u8]) -> Result<Option<Event<'d, 'b>>, DecodeError> {
-        either!(self, connection => connection.decode(input))
+    fn decode_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Result<Chunk<'b>, DecodeError>> {
+        either!(self, connection => connection.decode_whole(input))
+    }
+
+    fn decode_step<'d, 'b>(
+        &'d mut self,
+        input: &'b mut [u8],
+    ) -> (&'b mut [u8], Result<Option<Event<'d, 'b>>, DecodeError>) {
+        either!(self, connection => connection.decode_step(input))
     }
 
     fn control_offset(&self) -> u64 {

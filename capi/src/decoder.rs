@@ -1,9 +1,10 @@
 //! Received bytes to events.
 
 use core::ffi::c_char;
+use core::mem::MaybeUninit;
 use core::ptr;
 
-use codec::{CloseCode, DecodeError, Decoder, Event, MessageKind, State};
+use codec::{Chunk, CloseCode, DecodeError, Decoder, Event, MessageKind, State};
 
 use crate::handle::{self, Handle};
 use crate::tables::{self, wsframe_rule};
@@ -97,6 +98,25 @@ impl wsframe_event {
         frame_remaining: 0,
     };
 
+    #[inline(always)]
+    fn chunk(chunk: &Chunk<'_>) -> wsframe_event {
+        let flags = if chunk.starts_message() { WSFRAME_STARTS_MESSAGE } else { 0 }
+            | if chunk.ends_frame() { WSFRAME_ENDS_FRAME } else { 0 }
+            | if chunk.ends_message() { WSFRAME_ENDS_MESSAGE } else { 0 };
+        wsframe_event {
+            r#type: WSFRAME_EVENT_CHUNK,
+            kind: if chunk.kind() == MessageKind::Text { WSFRAME_TEXT } else { WSFRAME_BINARY },
+            flags,
+            rsv: chunk.rsv().bits(),
+            close_code: 0,
+            fragments: chunk.fragments(),
+            payload: chunk.payload().as_ptr(),
+            payload_len: chunk.payload().len(),
+            offset: chunk.offset(),
+            frame_remaining: chunk.frame_remaining(),
+        }
+    }
+
     fn control(event: wsframe_event_type, payload: &[u8]) -> wsframe_event {
         let (payload, payload_len) = (payload.as_ptr(), payload.len());
         wsframe_event { r#type: event, kind: event, payload, payload_len, ..wsframe_event::NONE }
@@ -151,16 +171,30 @@ pub(crate) fn state(state: State) -> wsframe_state {
     }
 }
 
-/// What decodes.
+/// What decodes, in two ways that are kept apart: most messages come whole, and take the short one.
 pub(crate) trait Decode {
-    fn decode<'d, 'b>(&'d mut self, input: &mut &'b mut [u8]) -> Result<Option<Event<'d, 'b>>, DecodeError>;
+    fn decode_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Result<Chunk<'b>, DecodeError>>;
+
+    #[allow(clippy::type_complexity, reason = "the rest of the input, and the result")]
+    fn decode_step<'d, 'b>(
+        &'d mut self,
+        input: &'b mut [u8],
+    ) -> (&'b mut [u8], Result<Option<Event<'d, 'b>>, DecodeError>);
+
     fn control_offset(&self) -> u64;
 }
 
 impl Decode for Decoder {
     #[inline(always)]
-    fn decode<'d, 'b>(&'d mut self, input: &mut &'b mut [u8]) -> Result<Option<Event<'d, 'b>>, DecodeError> {
-        Decoder::decode(self, input)
+    fn decode_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Result<Chunk<'b>, DecodeError>> {
+        Decoder::decode_whole(self, input)
+    }
+
+    fn decode_step<'d, 'b>(
+        &'d mut self,
+        input: &'b mut [u8],
+    ) -> (&'b mut [u8], Result<Option<Event<'d, 'b>>, DecodeError>) {
+        Decoder::decode_step(self, input)
     }
 
     fn control_offset(&self) -> u64 {
@@ -180,38 +214,31 @@ pub(crate) unsafe fn decode<H>(
     len: *mut usize,
     event: *mut wsframe_event,
 ) -> Result<wsframe_status, wsframe_status> {
-    if input.is_null() || !input.is_aligned() || len.is_null() || !len.is_aligned() {
-        return Err(WSFRAME_ERROR_ARGUMENT);
-    }
-    // SAFETY: the caller passes an event to write to.
-    let to = unsafe { handle::out(event) }?;
-    // SAFETY: not null and aligned; the caller passes a pointer and a length.
-    let (at, before) = unsafe { (*input, *len) };
-    if handle::overlap(storage, size_of::<H>(), at, before) {
+    // SAFETY: the caller passes a place for each of them, or null.
+    let (input, len, to) = unsafe { (handle::place(input)?, handle::place(len)?, handle::out(event)?) };
+    if handle::overlap(storage, size_of::<H>(), *input, *len) {
         return Err(WSFRAME_ERROR_ARGUMENT);
     }
     // SAFETY: the caller passes the input, which nothing else uses.
-    let mut rest = unsafe { handle::bytes_mut(at, before) }?;
-    let found = decoder.decode(&mut rest);
+    let mut rest = unsafe { handle::bytes_mut(*input, *len) }?;
+    if let Some(Ok(chunk)) = decoder.decode_whole(&mut rest) {
+        to.write(wsframe_event::chunk(&chunk));
+        (*input, *len) = (rest.as_mut_ptr(), rest.len());
+        return Ok(WSFRAME_EVENT);
+    }
+    // After a violation, the decoder says the same again.
+    let (status, left) = step(decoder, rest, to);
+    *input = input.wrapping_add(*len - left.min(*len));
+    *len = left;
+    Ok(status)
+}
+
+/// Everything but a whole message; returns how much of the input is left.
+#[inline(never)]
+fn step(decoder: &mut impl Decode, input: &mut [u8], to: &mut MaybeUninit<wsframe_event>) -> (wsframe_status, usize) {
+    let (rest, found) = decoder.decode_step(input);
     let (status, event) = match found {
-        Ok(Some(Event::Chunk(chunk))) => {
-            let flags = if chunk.starts_message() { WSFRAME_STARTS_MESSAGE } else { 0 }
-                | if chunk.ends_frame() { WSFRAME_ENDS_FRAME } else { 0 }
-                | if chunk.ends_message() { WSFRAME_ENDS_MESSAGE } else { 0 };
-            let event = wsframe_event {
-                r#type: WSFRAME_EVENT_CHUNK,
-                kind: if chunk.kind() == MessageKind::Text { WSFRAME_TEXT } else { WSFRAME_BINARY },
-                flags,
-                rsv: chunk.rsv().bits(),
-                close_code: 0,
-                fragments: chunk.fragments(),
-                payload: chunk.payload().as_ptr(),
-                payload_len: chunk.payload().len(),
-                offset: chunk.offset(),
-                frame_remaining: chunk.frame_remaining(),
-            };
-            (WSFRAME_EVENT, event)
-        }
+        Ok(Some(Event::Chunk(chunk))) => (WSFRAME_EVENT, wsframe_event::chunk(&chunk)),
         Ok(Some(Event::Ping(payload))) => {
             let event = wsframe_event::control(WSFRAME_EVENT_PING, payload);
             (WSFRAME_EVENT, wsframe_event { offset: decoder.control_offset(), ..event })
@@ -229,13 +256,7 @@ pub(crate) unsafe fn decode<H>(
         Err(_) => (WSFRAME_ERROR_VIOLATION, wsframe_event::NONE),
     };
     to.write(event);
-    let after = rest.len();
-    // SAFETY: as above; the rest is the end of the input.
-    unsafe {
-        *input = at.wrapping_add(before - after.min(before));
-        *len = after;
-    }
-    Ok(status)
+    (status, rest.len())
 }
 
 /// The size of a wsframe_decoder for this library, in bytes: WSFRAME_DECODER_SIZE, for bindings that cannot read the header.

@@ -84,6 +84,16 @@ pub(crate) unsafe fn out<'a, T>(to: *mut T) -> Result<&'a mut MaybeUninit<T>, ws
     Ok(unsafe { &mut *to.cast() })
 }
 
+/// A value of the caller's, to change.
+///
+/// # Safety
+/// `at` is null, or points to a value of its type that nothing else uses while the result lives.
+#[inline(always)]
+pub(crate) unsafe fn place<'a, T>(at: *mut T) -> Result<&'a mut T, wsframe_status> {
+    // SAFETY: that of this function; it has a value.
+    unsafe { out(at).map(|place| place.assume_init_mut()) }
+}
+
 /// A struct of the caller's, to read.
 ///
 /// # Safety

@@ -121,6 +121,30 @@ fn a_http_head_is_one_event_and_offsets_count_from_the_first_byte() {
 }
 
 #[test]
+fn every_input_gives_the_same_however_it_is_cut() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/inputs");
+    let mut inputs = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "bin") {
+            continue;
+        }
+        inputs += 1;
+        let path = path.to_str().unwrap();
+        for role in ["server", "client"] {
+            let decode =
+                |more: &[&str]| run(&[&["decode", "--json", "--frames", "--role", role, path], more].concat(), b"");
+            let whole = decode(&[]);
+            for chunk in ["1", "2", "7"] {
+                let cut = decode(&["--chunk", chunk]);
+                assert_eq!(cut, whole, "{path}, received by the {role}, in pieces of {chunk}");
+            }
+        }
+    }
+    assert!(inputs > 30, "{inputs}");
+}
+
+#[test]
 fn a_head_of_64_kib_is_taken_and_a_longer_one_is_not() {
     for (len, taken) in [(65_536, true), (65_537, false)] {
         let mut head = b"GET / HTTP/1.1\r\nX: ".to_vec();

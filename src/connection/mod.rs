@@ -29,9 +29,9 @@ use crate::encoder::Append;
 use crate::encoder::sealed::Output;
 use crate::encoder::{Encoder, Slice};
 use crate::error::{DecodeError, EncodeError};
-use crate::event::Event;
 #[cfg(feature = "alloc")]
 use crate::event::MessageEvent;
+use crate::event::{Chunk, Event};
 use crate::frame::Frame;
 use crate::keys::{KeySource, Masking, Unmasked};
 use crate::machine::Control;
@@ -540,9 +540,8 @@ impl<K: Masking> Connection<Decoder, K> {
     /// As [`Decoder::decode`].
     #[inline]
     pub fn decode<'d, 'b>(&'d mut self, input: &mut &'b mut [u8]) -> Result<Option<Event<'d, 'b>>, DecodeError> {
-        match self.decoder.decode_whole(input) {
-            Some(Ok(chunk)) => Ok(Some(Event::Chunk(chunk))),
-            Some(Err(error)) => Err(note_error(&mut self.encoder, &mut self.conduct, error)),
+        match self.decode_whole(input) {
+            Some(result) => result.map(|chunk| Some(Event::Chunk(chunk))),
             None => {
                 let (rest, result) = self.decode_step(mem::take(input));
                 *input = rest;
@@ -551,9 +550,18 @@ impl<K: Masking> Connection<Decoder, K> {
         }
     }
 
+    /// As [`Decoder::decode_whole`].
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn decode_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Option<Result<Chunk<'b>, DecodeError>> {
+        let result = self.decoder.decode_whole(input)?;
+        Some(result.map_err(|error| note_error(&mut self.encoder, &mut self.conduct, error)))
+    }
+
     /// Everything but a whole message. Returns the rest of `input`.
+    #[doc(hidden)]
     #[inline(never)]
-    fn decode_step<'d, 'b>(
+    pub fn decode_step<'d, 'b>(
         &'d mut self,
         input: &'b mut [u8],
     ) -> (&'b mut [u8], Result<Option<Event<'d, 'b>>, DecodeError>) {

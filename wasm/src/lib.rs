@@ -124,7 +124,10 @@ fn part<T>(shown: Shown<'_>, to: impl FnOnce(&Part<'_>) -> T) -> T {
                 Content::Line(line) => ("", Some(*line), None),
             };
             let len = text.map_or(0, str::len) + bytes.map_or(0, <[u8]>::len);
-            let text = text.map(|text| &text[..text.floor_char_boundary(MOST)]);
+            let text = text.map(|text| {
+                let end = (0..=MOST.min(text.len())).rfind(|end| text.is_char_boundary(*end));
+                &text[..end.unwrap_or_default()]
+            });
             let hex = bytes.map(|bytes| Hex(&bytes[..bytes.len().min(MOST)]).to_string());
             let (offset, event) = (row.offset, row.event);
             to(&Part::Row { offset, event, bytes: row.bytes, frames: row.frames, words, text, hex, cut: len > MOST })

@@ -104,6 +104,7 @@ fn version(codec: &Codec) -> &'static str {
     match codec.package {
         "" => "",
         "wslay" => env!("WSLAY_VERSION"),
+        "beast" => env!("BOOST_VERSION"),
         package => include_str!("../Cargo.lock")
             .split("[[package]]")
             .find_map(|entry| {

@@ -34,6 +34,11 @@ impl Tally {
         Tally { check: Some(Box::new(Check { expected, gathered: Vec::new(), wrong: None })), ..Tally::default() }
     }
 
+    /// Whether what is found is compared.
+    pub fn is_checking(&self) -> bool {
+        self.check.is_some()
+    }
+
     /// A whole message, which the codec has validated if it is text.
     #[inline]
     pub fn message(&mut self, kind: Kind, payload: &[u8]) {

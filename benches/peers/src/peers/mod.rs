@@ -1,6 +1,7 @@
 //! The codecs, one file each.
 
 mod actix;
+mod c;
 mod embedded_websocket;
 mod fastwebsockets;
 mod floor;
@@ -74,6 +75,9 @@ pub const CODECS: &[Codec] = &[
     wsframe::ASSEMBLER,
     wsframe::CODEC,
     wsframe::ENCODER,
+    c::DECODER,
+    c::CONNECTION,
+    c::ENCODER,
     tungstenite::CODEC,
     fastwebsockets::CODEC,
     tokio_websockets::CODEC,
@@ -87,6 +91,7 @@ pub const CODECS: &[Codec] = &[
     wtx::CODEC,
     soketto::CODEC,
     wslay::CODEC,
+    c::BEAST,
     nexus::CODEC,
     websocketz::CODEC,
     ws_framer::CODEC,
