@@ -624,11 +624,11 @@ impl<K: Masking> Encoder<K> {
 
 /// Validates the payload of a whole message, if it is text that no extension has transformed.
 pub(crate) fn check_text(kind: MessageKind, rsv: Rsv, payload: &[u8]) -> Result<(), Violation> {
-    let mut text = Utf8Validator::new();
-    if is_checked_text(kind, rsv) && (text.update(payload).is_err() || !text.is_complete()) {
-        return Err(Violation::TextNotUtf8);
+    if !is_checked_text(kind, rsv) || (payload.len() <= xor::SHORT && xor::is_ascii(payload)) {
+        return Ok(());
     }
-    Ok(())
+    let mut text = Utf8Validator::new();
+    if text.update(payload).is_ok() && text.is_complete() { Ok(()) } else { Err(Violation::TextNotUtf8) }
 }
 
 /// Where a frame can be written to the front: a slice of bytes, an array, or a boxed slice.
