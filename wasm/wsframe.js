@@ -58,7 +58,8 @@ export async function load(source) {
   class Decoder {
     #decoding;
 
-    constructor({ role = "server", form = "auto", frames, stats, deflate, rows, maxFrame, maxMessage, maxFragments } = {}) {
+    constructor({ role = "server", form = "auto", frames, stats, deflate, rows, maxFrame, maxMessage, maxFragments, ...others } = {}) {
+      for (const name of Object.keys(others)) throw new RangeError(`there is no option ${name}`);
       const flags = (frames ? 1 : 0) | (stats ? 2 : 0) | (deflate ? 4 : 0) | (rows ? 8 : 0);
       this.#decoding = wasm.wsframe_open(choice(ROLES, role, "role"), choice(FORMS, form, "form"), flags,
         limit(maxFrame, "maxFrame"), limit(maxMessage, "maxMessage"), limit(maxFragments, "maxFragments"));

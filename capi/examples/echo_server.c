@@ -21,13 +21,16 @@
 #include <unistd.h>
 #include <wsframe.h>
 
+enum { PATIENCE = 10 * 1000000 }; /* Microseconds. */
 /* More output than the longest message, since a client may send all of one before it reads. */
 enum { MOST_CLIENTS = 1024, MOST_HEAD = 8192, MOST_OUT = 32 << 20 };
 
 /* One connection. */
 struct client {
     int fd;
-    /* Whether the opening handshake was answered, and the head of the request until then. */
+    /* When the request must be there; when a peer that has ended must have taken what is still to be written. */
+    uint64_t deadline;
+    /* Whether the opening handshake was answered; until then, the head of the request. */
     int is_open;
     size_t head_len;
     char head[MOST_HEAD];
@@ -35,8 +38,8 @@ struct client {
     /* What is to be written, from `out_at` on. */
     uint8_t *out;
     size_t out_at, out_len, out_room;
-    /* The transport was shut down for writing, or nothing more is to come after what is written. */
-    int is_finished, is_refused;
+    /* The request was refused; nothing more is read, because the peer has ended; writing was shut down. */
+    int is_refused, is_over, is_finished;
 };
 
 /* The time in microseconds. */
@@ -50,6 +53,13 @@ static uint64_t now(void)
 /* Room for `len` more bytes of output; null if there is no memory. */
 static uint8_t *out_room(struct client *client, size_t len)
 {
+    /* What was written makes room as soon as that is no more work than writing it was. */
+    if (client->out_at >= client->out_len - client->out_at) {
+        client->out_len -= client->out_at;
+        if (client->out_len)
+            memmove(client->out, client->out + client->out_at, client->out_len);
+        client->out_at = 0;
+    }
     if (client->out_len + len > client->out_room) {
         const size_t room = 2 * (client->out_len + len);
         uint8_t *out = realloc(client->out, room);
@@ -65,8 +75,8 @@ static uint8_t *out_room(struct client *client, size_t len)
 static int push_control(struct client *client)
 {
     size_t written;
-    uint8_t *out = out_room(client, 276);
-    if (!out || wsframe_connection_control(&client->connection, out, 276, &written))
+    uint8_t *out = out_room(client, WSFRAME_MAX_CONTROL);
+    if (!out || wsframe_connection_control(&client->connection, out, WSFRAME_MAX_CONTROL, &written))
         return -1;
     client->out_len += written;
     return 0;
@@ -99,7 +109,7 @@ static int take(struct client *client, uint8_t *bytes, size_t len)
     wsframe_event event;
     wsframe_status status;
     wsframe_connection_at(&client->connection, now());
-    while ((status = wsframe_connection_decode(&client->connection, &bytes, &len, &event)) == WSFRAME_EVENT) {
+    while ((status = wsframe_connection_decode(&client->connection, &bytes, &len, &event)) == WSFRAME_HAS_EVENT) {
         if (event.type == WSFRAME_EVENT_CHUNK && push_echo(client, &event))
             return -1;
         if (push_control(client))
@@ -138,7 +148,7 @@ static int is(const char *value, size_t len, const char *expected)
 
 /*
  * Answers the request. A server that speaks HTTP already takes the fields from its parser (llhttp, picohttpparser), and checks
- * more: here it is the least that RFC 6455 section 4.2.1 allows.
+ * all that RFC 6455 section 4.2.1 asks for (Host, Connection, the version of HTTP): this example looks at three fields.
  */
 static int answer(struct client *client)
 {
@@ -156,7 +166,12 @@ static int answer(struct client *client)
                  "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                  "Sec-WebSocket-Accept: %s\r\n\r\n",
                  accept);
-        if (wsframe_connection_init(&client->connection, WSFRAME_SERVER, NULL, NULL, NULL, NULL, NULL))
+        wsframe_timing timing;
+        if (wsframe_timing_preset(&timing))
+            return -1;
+        /* The time that a peer has to take its echo, between two pieces of it, once both ends have closed. */
+        timing.linger_ms = PATIENCE / 1000;
+        if (wsframe_connection_init(&client->connection, WSFRAME_SERVER, NULL, NULL, &timing, NULL, NULL))
             return -1;
         client->is_open = 1;
     }
@@ -175,23 +190,17 @@ static int take_head(struct client *client, uint8_t *bytes, size_t len)
     const size_t room = MOST_HEAD - 1 - client->head_len, taken = len < room ? len : room, before = client->head_len;
     memcpy(client->head + before, bytes, taken);
     client->head_len += taken;
-    client->head[client->head_len] = '\0';
-    if (strlen(client->head) != client->head_len)
-        return -1;
-    const char *end = strstr(client->head, "\r\n\r\n");
-    if (!end)
-        return client->head_len == MOST_HEAD - 1 ? -1 : 0;
-    const size_t used = (size_t)(end + 4 - client->head) - before;
-    if (answer(client))
-        return -1;
-    return client->is_open && used < len ? take(client, bytes + used, len - used) : 0;
-}
-
-static void drop(struct client *client)
-{
-    close(client->fd);
-    free(client->out);
-    free(client);
+    /* Frames may follow in the same read, so the end is looked for as bytes. */
+    for (size_t end = before > 3 ? before - 3 : 0; end + 4 <= client->head_len; end++) {
+        if (memcmp(client->head + end, "\r\n\r\n", 4))
+            continue;
+        client->head[end + 2] = '\0';
+        if (strlen(client->head) != end + 2 || answer(client))
+            return -1;
+        const size_t used = end + 4 - before;
+        return client->is_open && used < len ? take(client, bytes + used, len - used) : 0;
+    }
+    return client->head_len == MOST_HEAD - 1 ? -1 : 0;
 }
 
 /* Writes what there is; -1 if the transport failed, or is to be dropped. */
@@ -200,19 +209,26 @@ static int flush(struct client *client)
     wsframe_transport transport = WSFRAME_TRANSPORT_OPEN;
     if (client->is_open &&
         (wsframe_connection_transport(&client->connection, &transport) || transport == WSFRAME_TRANSPORT_DROP))
-        return -1;
+        /* After the end of what the peer sends, it may still take what it asked for. */
+        if (!client->is_over)
+            return -1;
     while (client->out_at < client->out_len) {
         const ssize_t written = write(client->fd, client->out + client->out_at, client->out_len - client->out_at);
         if (written < 0)
             return errno == EAGAIN || errno == EINTR ? 0 : -1;
         client->out_at += (size_t)written;
+        /* As long as the peer takes our output, it has its time to end the transport behind it. */
+        client->deadline = now() + PATIENCE;
+        if (client->is_open)
+            wsframe_connection_wrote_close(&client->connection, now());
     }
-    client->out_at = client->out_len = 0;
-    if (transport == WSFRAME_TRANSPORT_FINISH && !client->is_finished) {
+    if (client->is_over)
+        return -1;
+    if ((client->is_refused || transport == WSFRAME_TRANSPORT_FINISH) && !client->is_finished) {
         shutdown(client->fd, SHUT_WR);
         client->is_finished = 1;
     }
-    return client->is_refused ? -1 : 0;
+    return 0;
 }
 
 /* Reads once, and takes it; -1 ends the connection. The buffer serves all connections. */
@@ -222,9 +238,28 @@ static int on_readable(struct client *client)
     const ssize_t len = read(client->fd, buffer, sizeof buffer);
     if (len < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -1;
-    if (len == 0)
-        return -1;
+    if (len == 0) {
+        client->is_over = 1;
+        client->deadline = now() + PATIENCE;
+        return client->is_open ? wsframe_connection_end(&client->connection) : -1;
+    }
+    if (client->is_refused)
+        return 0;
     return client->is_open ? take(client, buffer, (size_t)len) : take_head(client, buffer, (size_t)len);
+}
+
+/* Tells how the connection ended, and forgets it. */
+static void drop(struct client *client)
+{
+    wsframe_outcome outcome;
+    if (client->is_open) {
+        wsframe_connection_end(&client->connection);
+        if (wsframe_connection_outcome(&client->connection, &outcome) == WSFRAME_OK && !outcome.clean)
+            fprintf(stderr, "ended with %u: %.*s\n", outcome.code, (int)outcome.reason_len, outcome.reason);
+    }
+    close(client->fd);
+    free(client->out);
+    free(client);
 }
 
 static int is_full(const struct client *client)
@@ -232,25 +267,46 @@ static int is_full(const struct client *client)
     return client->out_len - client->out_at > MOST_OUT;
 }
 
-/* How long poll(2) may wait, in milliseconds, and what is due now. */
-static int wait_for(struct client **clients, size_t count)
+/* When something is due, though nothing is read or written. */
+static uint64_t deadline_of(struct client *client)
 {
+    uint64_t deadline = client->deadline;
+    if (client->is_open && !client->is_over &&
+        wsframe_connection_deadline(&client->connection, &deadline) != WSFRAME_OK)
+        deadline = UINT64_MAX;
+    return deadline;
+}
+
+/* What a connection is to be polled for. */
+static short events_of(const struct client *client)
+{
+    const int reads = !client->is_over && !is_full(client);
+    return (short)((reads ? POLLIN : 0) | (client->out_at < client->out_len ? POLLOUT : 0));
+}
+
+/* Does what is to be done for a connection; -1 ends it. */
+static int turn(struct client *client, short ready)
+{
+    if (ready & (POLLIN | POLLHUP | POLLERR) && !client->is_over && on_readable(client))
+        return -1;
     const uint64_t time = now();
-    uint64_t first = time + 60 * 1000000;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t deadline;
-        if (clients[i]->is_open && wsframe_connection_deadline(&clients[i]->connection, &deadline) == WSFRAME_OK &&
-            deadline < first)
-            first = deadline;
+    if (client->is_over || !client->is_open) {
+        if (time >= client->deadline)
+            return -1;
+    } else {
+        /* A peer whose echo is full and stays so is not read from, and counts as silent in the end. */
+        wsframe_connection_at(&client->connection, time);
+        if (push_control(client))
+            return -1;
     }
-    return first > time ? (int)((first - time + 999) / 1000) : 0;
+    return flush(client);
 }
 
 int main(int argc, char **argv)
 {
     static struct client *clients[MOST_CLIENTS];
     static struct pollfd polled[MOST_CLIENTS + 1];
-    size_t count = 0;
+    size_t count = 0, most = MOST_CLIENTS;
     const int on = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t address_len = sizeof address;
@@ -266,42 +322,44 @@ int main(int argc, char **argv)
     fflush(stdout);
 
     for (;;) {
-        polled[0] = (struct pollfd){.fd = count < MOST_CLIENTS ? listener : -1, .events = POLLIN};
+        /* Where there are no descriptors left, those who wait are not asked for until one is free. */
+        polled[0] = (struct pollfd){.fd = count < most ? listener : -1, .events = POLLIN};
+        const uint64_t time = now();
+        uint64_t first = time + 60 * 1000000;
         for (size_t i = 0; i < count; i++) {
-            polled[i + 1] = (struct pollfd){.fd = clients[i]->fd};
-            polled[i + 1].events = (short)((is_full(clients[i]) ? 0 : POLLIN) | (clients[i]->out_len ? POLLOUT : 0));
+            const uint64_t deadline = deadline_of(clients[i]);
+            first = deadline < first ? deadline : first;
+            polled[i + 1] = (struct pollfd){.fd = clients[i]->fd, .events = events_of(clients[i])};
         }
-        if (poll(polled, count + 1, wait_for(clients, count)) < 0 && errno != EINTR) {
+        const int ready = poll(polled, count + 1, first > time ? (int)((first - time + 999) / 1000) : 0);
+        if (ready < 0 && errno != EINTR) {
             perror("poll");
             return 1;
         }
+        if (ready == 0)
+            most = MOST_CLIENTS;
+        const short listening = polled[0].revents;
         /* From the last, because the last takes the place of one that ends. */
         for (size_t i = count; i-- > 0;) {
-            struct client *client = clients[i];
-            int result = 0;
-            if (polled[i + 1].revents & (POLLIN | POLLHUP | POLLERR))
-                result = on_readable(client);
-            if (!result && client->is_open) {
-                wsframe_connection_at(&client->connection, now());
-                result = push_control(client);
-            }
-            if (result || flush(client)) {
-                drop(client);
+            if (turn(clients[i], polled[i + 1].revents)) {
+                drop(clients[i]);
                 clients[i] = clients[--count];
+                most = MOST_CLIENTS;
             }
         }
-        if (polled[0].revents & POLLIN) {
-            struct client *client = calloc(1, sizeof *client);
+        if (listening & POLLIN) {
             const int fd = accept(listener, NULL, NULL);
-            if (!client || fd < 0) {
-                free(client);
+            struct client *client = fd < 0 ? NULL : calloc(1, sizeof *client);
+            if (!client) {
                 if (fd >= 0)
                     close(fd);
+                most = count;
                 continue;
             }
             fcntl(fd, F_SETFL, O_NONBLOCK);
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
             client->fd = fd;
+            client->deadline = now() + PATIENCE;
             clients[count++] = client;
         }
     }

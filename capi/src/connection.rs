@@ -13,8 +13,8 @@ use crate::encoder::{self, Keys, Refusing, Send, wsframe_frame, wsframe_header, 
 use crate::handle::{self, Handle};
 use crate::tables::{WSFRAME_RULE_NONE, wsframe_rule};
 use crate::{
-    WSFRAME_ERROR_ARGUMENT, WSFRAME_ERROR_CLOSE_CODE, WSFRAME_ERROR_NONE, WSFRAME_OK, role, status, wsframe_config,
-    wsframe_role, wsframe_status,
+    WSFRAME_ERROR_ABSENT, WSFRAME_ERROR_ARGUMENT, WSFRAME_ERROR_BUFFER_TOO_SMALL, WSFRAME_ERROR_CLOSE_CODE,
+    WSFRAME_ERROR_NO_KEY, WSFRAME_ERROR_UTF8, WSFRAME_OK, role, status, wsframe_config, wsframe_role, wsframe_status,
 };
 
 /// The size of a wsframe_connection, in bytes.
@@ -104,7 +104,8 @@ impl End {
     }
 }
 
-/// How long a connection waits for what, in milliseconds.
+/// How long a connection waits for what, in milliseconds. Begin with wsframe_timing_preset(), and change what is different: 0 is no
+/// time at all.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wsframe_timing {
@@ -112,9 +113,10 @@ pub struct wsframe_timing {
     pub ping_after_ms: u32,
     /// How long after that a byte must have been received: otherwise the connection is lost. 20,000.
     pub pong_within_ms: u32,
-    /// How long to wait for the peer's Close after ours. 10,000.
+    /// How long to wait for the peer's Close after ours, and for room for ours. 10,000.
     pub close_within_ms: u32,
-    /// How long to wait for the end of the transport once both Closes went through. 2,000.
+    /// How long to wait for the end of the transport once our Close was encoded and none is waited for: see
+    /// wsframe_connection_wrote_close(). 2,000.
     pub linger_ms: u32,
 }
 
@@ -167,10 +169,28 @@ pub struct wsframe_outcome {
     pub sent: u16,
     /// The code in the Close that was received; 1005 if it had none, 0 if none came.
     pub received: u16,
-    /// The reason in the peer's Close, or of the violation: UTF-8 without a NUL behind it, in the connection. Never null.
+    /// The reason in the peer's Close, of the violation, or of wsframe_connection_fail(): UTF-8, without a NUL behind it. It may lie
+    /// in the handle, so it is good until the connection is used or moved. Never null.
     pub reason: *const c_char,
     /// The length of the reason, in bytes.
     pub reason_len: usize,
+}
+
+/// Fills in the times that a connection has if it is given none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsframe_timing_preset(timing: *mut wsframe_timing) -> wsframe_status {
+    status(|| {
+        let preset = Timing::new();
+        let millis = |time: Duration| time.as_millis() as u32;
+        // SAFETY: the caller passes a timing to write to, or null.
+        unsafe { handle::out(timing) }?.write(wsframe_timing {
+            ping_after_ms: preset.ping_after().map_or(u32::MAX, millis),
+            pong_within_ms: millis(preset.pong_within()),
+            close_within_ms: millis(preset.close_within()),
+            linger_ms: millis(preset.linger()),
+        });
+        Ok(WSFRAME_OK)
+    })
 }
 
 /// The size of a wsframe_connection for this library, in bytes: WSFRAME_CONNECTION_SIZE, for bindings.
@@ -179,9 +199,9 @@ pub extern "C" fn wsframe_connection_size() -> usize {
     WSFRAME_CONNECTION_SIZE
 }
 
-/// Initializes one end of a connection, after the opening handshake. It needs storage and a role. `receiving` has the limits of
-/// what is accepted, and null stands for wsframe_config_preset(); `sending` those of what is sent, and null stands for none;
-/// `timing` may be null for the times that are told there. A client needs a source of masking keys; for a server, `keys` and
+/// Initializes one end of a connection, after the opening handshake. `connection` is storage of the caller's; `receiving` has the
+/// limits of what is accepted, and null stands for wsframe_config_preset(); `sending` those of what is sent, and null stands for
+/// wsframe_config_unlimited(); for `timing`, null stands for wsframe_timing_preset(). A client needs a source of masking keys; for a server, `keys` and
 /// `context` are ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_connection_init(
@@ -241,7 +261,7 @@ pub unsafe extern "C" fn wsframe_connection_decode(
     })
 }
 
-/// Fills in the violation that wsframe_connection_decode() reported. WSFRAME_ERROR_NONE if there was none.
+/// Fills in the violation that wsframe_connection_decode() reported. WSFRAME_ERROR_ABSENT if there was none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_connection_error(
     connection: *const wsframe_connection,
@@ -250,7 +270,7 @@ pub unsafe extern "C" fn wsframe_connection_error(
     status(|| {
         // SAFETY: the caller passes a connection and an error to write to, or null.
         let (inside, to) = unsafe { (handle::get(connection)?, handle::out(error)?) };
-        to.write(wsframe_error::new(inside.sender.decoder().error().ok_or(WSFRAME_ERROR_NONE)?));
+        to.write(wsframe_error::new(inside.sender.decoder().error().ok_or(WSFRAME_ERROR_ABSENT)?));
         Ok(WSFRAME_OK)
     })
 }
@@ -294,8 +314,8 @@ pub unsafe extern "C" fn wsframe_connection_encode(
     written: *mut usize,
 ) -> wsframe_status {
     status(|| {
-        // SAFETY: the caller passes a connection, or null.
-        let sending = unsafe { handle::get_mut(connection) }?;
+        // SAFETY: the caller passes a number to write to and a connection, or null.
+        let (written, sending) = unsafe { (handle::zeroed(written)?, handle::get_mut(connection)?) };
         // SAFETY: the caller passes these as `wsframe_encode` takes them.
         unsafe { encoder::encode(connection, sending, frame, out, room, written) }
     })
@@ -341,9 +361,15 @@ pub unsafe extern "C" fn wsframe_connection_refusal(
     })
 }
 
+/// The most that wsframe_connection_control() writes at once, in bytes.
+pub const WSFRAME_MAX_CONTROL: usize = 276;
+
 /// Writes what is due (a Pong, a Ping of the keepalive, a Close) to the front of `out`, as far as it fits, and stores how many
-/// bytes that was: at most 276, and 0 if nothing is due. Call it after each event, so that every Ping is answered, and before
-/// waiting. `out` may be null if `room` is 0; it must not overlap the connection.
+/// bytes that was: at most WSFRAME_MAX_CONTROL, and 0 if nothing is due. Call it after each event, so that every Ping is answered,
+/// and before waiting. `out` may be null if `room` is 0; it must not overlap the connection.
+///
+/// If something is due still, it returns WSFRAME_ERROR_BUFFER_TOO_SMALL, or WSFRAME_ERROR_NO_KEY if the source of masking keys failed;
+/// `*written` is the length of what was written before that.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_connection_control(
     connection: *mut wsframe_connection,
@@ -352,33 +378,48 @@ pub unsafe extern "C" fn wsframe_connection_control(
     written: *mut usize,
 ) -> wsframe_status {
     status(|| {
-        // SAFETY: the caller passes a connection and a number to write to, or null.
-        let (inside, to) = unsafe { (handle::get_mut(connection)?, handle::out(written)?) };
+        // SAFETY: the caller passes a number to write to and a connection, or null.
+        let (written, inside) = unsafe { (handle::zeroed(written)?, handle::get_mut(connection)?) };
         if handle::overlap(connection, WSFRAME_CONNECTION_SIZE, out, room) {
             return Err(WSFRAME_ERROR_ARGUMENT);
         }
         // SAFETY: the caller passes the room.
         let out = unsafe { handle::bytes_mut(out, room) }?;
-        to.write(either!(&mut inside.sender, connection => connection.write_control(out)));
-        Ok(WSFRAME_OK)
+        *written = either!(&mut inside.sender, connection => connection.write_control(out));
+        match either!(&inside.sender, connection => connection.has_control()) {
+            false => Ok(WSFRAME_OK),
+            // The longest frame that can be due would have fitted.
+            true if out.len() - *written >= MAX_CONTROL_FRAME => Err(WSFRAME_ERROR_NO_KEY),
+            true => Err(WSFRAME_ERROR_BUFFER_TOO_SMALL),
+        }
     })
 }
 
-/// WSFRAME_OK if wsframe_connection_control() has something to write; WSFRAME_ERROR_NONE if not.
+/// 2 bytes of header, 4 of masking key, 125 of payload.
+const MAX_CONTROL_FRAME: usize = 131;
+
+// A Pong, a Ping with 8 bytes of payload, and a Close.
+const _: () = assert!(WSFRAME_MAX_CONTROL == MAX_CONTROL_FRAME + 14 + MAX_CONTROL_FRAME);
+
+/// Stores 1 if wsframe_connection_control() has something to write, or 0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wsframe_connection_has_control(connection: *const wsframe_connection) -> wsframe_status {
+pub unsafe extern "C" fn wsframe_connection_has_control(
+    connection: *const wsframe_connection,
+    has_control: *mut u8,
+) -> wsframe_status {
     status(|| {
-        // SAFETY: the caller passes a connection, or null.
-        let inside = unsafe { handle::get(connection) }?;
-        let has_control = either!(&inside.sender, connection => connection.has_control());
-        if has_control { Ok(WSFRAME_OK) } else { Err(WSFRAME_ERROR_NONE) }
+        // SAFETY: the caller passes a connection and a number to write to, or null.
+        let (inside, to) = unsafe { (handle::get(connection)?, handle::out(has_control)?) };
+        to.write(either!(&inside.sender, connection => connection.has_control()).into());
+        Ok(WSFRAME_OK)
     })
 }
 
 /// Fails the connection for a reason of the application's own, such as 1003, 1008 or 1011 (RFC 6455 section 7.1.7): a Close is
 /// due, as after a violation, and from here on all input is discarded. After our own Close there is no second one; after the
-/// peer's, this does nothing. `reason` is null, or text in UTF-8 that ends with a NUL and stays as it is for as long as the
-/// connection is used, such as a literal; more than 123 bytes are cut. WSFRAME_ERROR_CLOSE_CODE if the code may not be sent.
+/// peer's, after a violation, the end, or an earlier call, this does nothing. `reason` is null, or text that ends with a NUL and
+/// stays as it is for as long as the connection is used, such as a literal; more than 123 bytes are cut. WSFRAME_ERROR_CLOSE_CODE if
+/// the code may not be sent, WSFRAME_ERROR_UTF8 if the reason is not UTF-8.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_connection_fail(
     connection: *mut wsframe_connection,
@@ -391,7 +432,7 @@ pub unsafe extern "C" fn wsframe_connection_fail(
         let reason = match reason.is_null() {
             true => "",
             // SAFETY: the caller passes text that ends with a NUL.
-            false => unsafe { CStr::from_ptr(reason) }.to_str().map_err(|_| WSFRAME_ERROR_ARGUMENT)?,
+            false => unsafe { CStr::from_ptr(reason) }.to_str().map_err(|_| WSFRAME_ERROR_UTF8)?,
         };
         let code = CloseCode::new(code).map_err(|_| WSFRAME_ERROR_CLOSE_CODE)?;
         let close = CloseFrame::new(code, reason).map_err(|_| WSFRAME_ERROR_CLOSE_CODE)?;
@@ -401,7 +442,7 @@ pub unsafe extern "C" fn wsframe_connection_fail(
 }
 
 /// Tells the connection the time, in microseconds since any fixed point of the caller's (CLOCK_MONOTONIC). Without it, nothing
-/// times out; a time before an earlier one is ignored. Call it first whenever there is something to do, and at the latest at
+/// times out; a time before an earlier one is ignored. A peer that the caller does not read from is silent. Call it first whenever there is something to do, and at the latest at
 /// wsframe_connection_deadline().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_connection_at(connection: *mut wsframe_connection, now_us: u64) -> wsframe_status {
@@ -413,7 +454,7 @@ pub unsafe extern "C" fn wsframe_connection_at(connection: *mut wsframe_connecti
     })
 }
 
-/// Stores when to call wsframe_connection_at() next, in the same time. WSFRAME_ERROR_NONE if there is nothing to wait for, or
+/// Stores when to call wsframe_connection_at() next, in the same time. WSFRAME_ERROR_ABSENT if there is nothing to wait for, or
 /// no time was told yet.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_connection_deadline(
@@ -423,14 +464,14 @@ pub unsafe extern "C" fn wsframe_connection_deadline(
     status(|| {
         // SAFETY: the caller passes a connection and a number to write to, or null.
         let (inside, to) = unsafe { (handle::get_mut(connection)?, handle::out(deadline_us)?) };
-        let deadline = either!(&mut inside.sender, connection => connection.deadline()).ok_or(WSFRAME_ERROR_NONE)?;
+        let deadline = either!(&mut inside.sender, connection => connection.deadline()).ok_or(WSFRAME_ERROR_ABSENT)?;
         // Rounded up: at that time it must have been reached.
         to.write(deadline.as_nanos().div_ceil(1000) as u64);
         Ok(WSFRAME_OK)
     })
 }
 
-/// Stores how long the peer took to answer the last Ping of the keepalive, in microseconds. WSFRAME_ERROR_NONE if none was
+/// Stores how long the peer took to answer the last Ping of the keepalive, in microseconds. WSFRAME_ERROR_ABSENT if none was
 /// answered.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_connection_latency(
@@ -440,8 +481,24 @@ pub unsafe extern "C" fn wsframe_connection_latency(
     status(|| {
         // SAFETY: the caller passes a connection and a number to write to, or null.
         let (inside, to) = unsafe { (handle::get(connection)?, handle::out(latency_us)?) };
-        let latency = either!(&inside.sender, connection => connection.latency()).ok_or(WSFRAME_ERROR_NONE)?;
+        let latency = either!(&inside.sender, connection => connection.latency()).ok_or(WSFRAME_ERROR_ABSENT)?;
         to.write(latency.as_micros() as u64);
+        Ok(WSFRAME_OK)
+    })
+}
+
+/// Tells that our Close, or some of what stands before it in the caller's output, was written only now: the transport has its time to
+/// end (`linger_ms`) from here on. Without it, that time runs from when the Close was encoded, which is too early for a caller whose
+/// output waits for a peer that reads slowly. As long as no Close went either way, it does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsframe_connection_wrote_close(
+    connection: *mut wsframe_connection,
+    now_us: u64,
+) -> wsframe_status {
+    status(|| {
+        // SAFETY: the caller passes a connection, or null.
+        let inside = unsafe { handle::get_mut(connection) }?;
+        either!(&mut inside.sender, connection => connection.wrote_close(Duration::from_micros(now_us)));
         Ok(WSFRAME_OK)
     })
 }
@@ -476,7 +533,7 @@ pub unsafe extern "C" fn wsframe_connection_end(connection: *mut wsframe_connect
     })
 }
 
-/// Fills in how the connection ended. WSFRAME_ERROR_NONE as long as that is not decided.
+/// Fills in how the connection ended. WSFRAME_ERROR_ABSENT as long as that is not decided.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_connection_outcome(
     connection: *const wsframe_connection,
@@ -485,7 +542,7 @@ pub unsafe extern "C" fn wsframe_connection_outcome(
     status(|| {
         // SAFETY: the caller passes a connection and an outcome to write to, or null.
         let (inside, to) = unsafe { (handle::get(connection)?, handle::out(outcome)?) };
-        let ended = inside.sender.outcome().ok_or(WSFRAME_ERROR_NONE)?;
+        let ended = inside.sender.outcome().ok_or(WSFRAME_ERROR_ABSENT)?;
         to.write(wsframe_outcome {
             cause: match ended.cause() {
                 Cause::ClosedByUs => WSFRAME_CAUSE_CLOSED_BY_US,
@@ -502,7 +559,7 @@ pub unsafe extern "C" fn wsframe_connection_outcome(
             code: ended.code().get(),
             sent: ended.sent().map_or(0, CloseCode::get),
             received: ended.received().map_or(0, CloseCode::get),
-            reason: ended.reason().as_ptr().cast(),
+            reason: handle::start(ended.reason().as_bytes()).cast(),
             reason_len: ended.reason().len(),
         });
         Ok(WSFRAME_OK)

@@ -9,8 +9,8 @@ use codec::{Chunk, CloseCode, DecodeError, Decoder, Event, MessageKind, State};
 use crate::handle::{self, Handle};
 use crate::tables::{self, wsframe_rule};
 use crate::{
-    WSFRAME_BINARY, WSFRAME_ERROR_ARGUMENT, WSFRAME_ERROR_NONE, WSFRAME_ERROR_VIOLATION, WSFRAME_EVENT, WSFRAME_OK,
-    WSFRAME_TEXT, role, status, wsframe_config, wsframe_opcode, wsframe_role, wsframe_status,
+    WSFRAME_BINARY, WSFRAME_ERROR_ABSENT, WSFRAME_ERROR_ARGUMENT, WSFRAME_ERROR_VIOLATION, WSFRAME_HAS_EVENT,
+    WSFRAME_OK, WSFRAME_TEXT, role, status, wsframe_config, wsframe_opcode, wsframe_role, wsframe_status,
 };
 
 /// The size of a wsframe_decoder, in bytes.
@@ -73,8 +73,9 @@ pub struct wsframe_event {
     pub close_code: u16,
     /// Of a chunk: the number of frames of the message so far. Otherwise 0.
     pub fragments: u32,
-    /// The payload, unmasked; of a Close, its reason, which is valid UTF-8. It is never null, and no NUL follows it. That of a
-    /// chunk lies in the input, and may be changed there. That of a control frame lies in the decoder until it is used again.
+    /// The payload, unmasked; of a Close, its reason, which is valid UTF-8. No NUL follows it. That of a chunk lies in the input, and
+    /// may be changed there. That of a control frame lies in the handle, until the next event is asked for or the handle is moved.
+    /// Null only if there is no event.
     pub payload: *const u8,
     /// The length of the payload, in bytes: of a control frame, at most 125.
     pub payload_len: usize,
@@ -118,7 +119,7 @@ impl wsframe_event {
     }
 
     fn control(event: wsframe_event_type, payload: &[u8]) -> wsframe_event {
-        let (payload, payload_len) = (payload.as_ptr(), payload.len());
+        let (payload, payload_len) = (handle::start(payload), payload.len());
         wsframe_event { r#type: event, kind: event, payload, payload_len, ..wsframe_event::NONE }
     }
 }
@@ -224,7 +225,7 @@ pub(crate) unsafe fn decode<H>(
     if let Some(Ok(chunk)) = decoder.decode_whole(&mut rest) {
         to.write(wsframe_event::chunk(&chunk));
         (*input, *len) = (rest.as_mut_ptr(), rest.len());
-        return Ok(WSFRAME_EVENT);
+        return Ok(WSFRAME_HAS_EVENT);
     }
     // After a violation, the decoder says the same again.
     let (status, left) = step(decoder, rest, to);
@@ -238,19 +239,19 @@ pub(crate) unsafe fn decode<H>(
 fn step(decoder: &mut impl Decode, input: &mut [u8], to: &mut MaybeUninit<wsframe_event>) -> (wsframe_status, usize) {
     let (rest, found) = decoder.decode_step(input);
     let (status, event) = match found {
-        Ok(Some(Event::Chunk(chunk))) => (WSFRAME_EVENT, wsframe_event::chunk(&chunk)),
+        Ok(Some(Event::Chunk(chunk))) => (WSFRAME_HAS_EVENT, wsframe_event::chunk(&chunk)),
         Ok(Some(Event::Ping(payload))) => {
             let event = wsframe_event::control(WSFRAME_EVENT_PING, payload);
-            (WSFRAME_EVENT, wsframe_event { offset: decoder.control_offset(), ..event })
+            (WSFRAME_HAS_EVENT, wsframe_event { offset: decoder.control_offset(), ..event })
         }
         Ok(Some(Event::Pong(payload))) => {
             let event = wsframe_event::control(WSFRAME_EVENT_PONG, payload);
-            (WSFRAME_EVENT, wsframe_event { offset: decoder.control_offset(), ..event })
+            (WSFRAME_HAS_EVENT, wsframe_event { offset: decoder.control_offset(), ..event })
         }
         Ok(Some(Event::Close(close))) => {
             let close_code = close.code().map_or(0, CloseCode::get);
             let event = wsframe_event::control(WSFRAME_EVENT_CLOSE, close.reason().as_bytes());
-            (WSFRAME_EVENT, wsframe_event { close_code, offset: decoder.control_offset(), ..event })
+            (WSFRAME_HAS_EVENT, wsframe_event { close_code, offset: decoder.control_offset(), ..event })
         }
         Ok(None) => (WSFRAME_OK, wsframe_event::NONE),
         Err(_) => (WSFRAME_ERROR_VIOLATION, wsframe_event::NONE),
@@ -266,7 +267,7 @@ pub extern "C" fn wsframe_decoder_size() -> usize {
 }
 
 /// Initializes a decoder for the end with this role, at the beginning of a stream: with the byte that follows the HTTP head.
-/// It needs storage, and a role; `config` is read now, and null stands for wsframe_config_preset(). A decoder that was used
+/// `decoder` is storage of the caller's; `config` is read now, and null stands for wsframe_config_preset(). A decoder that was used
 /// begins anew.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_decoder_init(
@@ -287,7 +288,7 @@ pub unsafe extern "C" fn wsframe_decoder_init(
 /// Takes the next event off the front of the input, unmasking payload in place: `*input` and `*len` are moved past what was
 /// taken, and `*event` is filled in. Returns
 ///
-/// - WSFRAME_EVENT for an event: call it again;
+/// - WSFRAME_HAS_EVENT for an event: call it again;
 /// - WSFRAME_OK if all of the input was taken, and more is needed: the buffer is free for the next read of this or another
 ///   connection. An input of no bytes, which may be null, gives this;
 /// - WSFRAME_ERROR_VIOLATION at the first byte that breaks a rule: all that was complete before it has been returned. `*len`
@@ -295,7 +296,7 @@ pub unsafe extern "C" fn wsframe_decoder_init(
 /// - another error if it was called wrongly, which changes nothing.
 ///
 /// After a Close, it discards what comes. Without an event, the type in `*event` is WSFRAME_EVENT_NONE, and the rest zeros.
-/// The four pointers and the input must not overlap.
+/// The input must not overlap the decoder. The other three are objects of the caller's own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_decode(
     decoder: *mut wsframe_decoder,
@@ -311,7 +312,7 @@ pub unsafe extern "C" fn wsframe_decode(
     })
 }
 
-/// Fills in the violation that wsframe_decode() reported. WSFRAME_ERROR_NONE if there was none.
+/// Fills in the violation that wsframe_decode() reported. WSFRAME_ERROR_ABSENT if there was none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_decoder_error(
     decoder: *const wsframe_decoder,
@@ -320,7 +321,7 @@ pub unsafe extern "C" fn wsframe_decoder_error(
     status(|| {
         // SAFETY: the caller passes a decoder and an error to write to, or null.
         let (decoder, to) = unsafe { (handle::get(decoder)?, handle::out(error)?) };
-        to.write(wsframe_error::new(decoder.error().ok_or(WSFRAME_ERROR_NONE)?));
+        to.write(wsframe_error::new(decoder.error().ok_or(WSFRAME_ERROR_ABSENT)?));
         Ok(WSFRAME_OK)
     })
 }

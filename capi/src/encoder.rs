@@ -90,8 +90,8 @@ pub const WSFRAME_FRAGMENT: wsframe_part = 1;
 /// The last fragment of a message.
 pub const WSFRAME_LAST_FRAGMENT: wsframe_part = 2;
 
-/// A frame to send, without its mask. What is not used stays 0: `wsframe_frame frame = {.opcode = WSFRAME_TEXT, .payload = text,
-/// .payload_len = strlen(text)};` is a whole text message.
+/// A frame to send, without its mask. What is not used stays 0. A whole text message is, in C, `wsframe_frame frame = {.opcode =
+/// WSFRAME_TEXT, .payload = text, .payload_len = len};`, and in C++17 `wsframe_frame frame{};`, with these three assigned.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wsframe_frame {
@@ -280,7 +280,7 @@ impl wsframe_frame {
     }
 }
 
-/// Encodes a frame by the sender in the handle at `storage`.
+/// Encodes a frame by the sender in the handle at `storage`, whose `written` is 0.
 ///
 /// # Safety
 /// The pointers are null, or point to what [`wsframe_encode`] takes.
@@ -291,10 +291,11 @@ pub(crate) unsafe fn encode<H>(
     frame: *const wsframe_frame,
     out: *mut u8,
     room: usize,
-    written: *mut usize,
+    written: &mut usize,
 ) -> Result<wsframe_status, wsframe_status> {
-    // SAFETY: the caller passes a frame and a number to write to, or null.
-    let (frame, to) = unsafe { (handle::read(frame)?.ok_or(WSFRAME_ERROR_ARGUMENT)?, handle::out(written)?) };
+    sending.refusal = WSFRAME_RULE_NONE;
+    // SAFETY: the caller passes a frame, or null.
+    let frame = unsafe { handle::read(frame) }?.ok_or(WSFRAME_ERROR_ARGUMENT)?;
     if handle::overlap(storage, size_of::<H>(), out, room)
         || handle::overlap(frame.payload, frame.payload_len, out, room)
     {
@@ -304,17 +305,15 @@ pub(crate) unsafe fn encode<H>(
     let out = unsafe { handle::bytes_mut(out, room) }?;
     // SAFETY: the caller's word.
     let result = unsafe { frame.frame() }.and_then(|frame| sending.sender.encode(out, frame).map_err(Refused::from));
-    match result {
-        Ok(len) => {
-            to.write(len);
-            Ok(WSFRAME_OK)
-        }
+    let (status, len) = match result {
+        Ok(len) => (WSFRAME_OK, len),
         Err(refused) => {
-            to.write(refused.needed);
             sending.refusal = refused.rule;
-            Err(refused.status)
+            (refused.status, refused.needed)
         }
-    }
+    };
+    *written = len;
+    Ok(status)
 }
 
 /// Gives the header of a frame by the sender.
@@ -326,6 +325,7 @@ pub(crate) unsafe fn encode_header(
     frame: *const wsframe_frame,
     header: *mut wsframe_header,
 ) -> Result<wsframe_status, wsframe_status> {
+    sending.refusal = WSFRAME_RULE_NONE;
     // SAFETY: the caller passes a frame and a header to write to, or null.
     let (frame, to) = unsafe { (handle::read(frame)?.ok_or(WSFRAME_ERROR_ARGUMENT)?, handle::out(header)?) };
     let (kind, rsv) = (kind(frame.opcode)?, bits(frame.rsv)?);
@@ -368,6 +368,9 @@ pub(crate) unsafe fn frame_len(
     payload_len: usize,
     len: *mut usize,
 ) -> Result<wsframe_status, wsframe_status> {
+    if payload_len > isize::MAX as usize {
+        return Err(WSFRAME_ERROR_ARGUMENT);
+    }
     // SAFETY: the caller passes a number to write to, or null.
     unsafe { handle::out(len) }?.write(sending.sender.frame_len(payload_len));
     Ok(WSFRAME_OK)
@@ -379,8 +382,8 @@ pub extern "C" fn wsframe_encoder_size() -> usize {
     WSFRAME_ENCODER_SIZE
 }
 
-/// Initializes an encoder for the end with this role. It needs storage and a role. `config` has the limits of what is sent, and
-/// null stands for none. A client needs a source of masking keys; for a server, `keys` and `context` are ignored.
+/// Initializes an encoder for the end with this role. `encoder` is storage of the caller's; `config` has the limits of what is sent,
+/// and null stands for wsframe_config_unlimited(). A client needs a source of masking keys; for a server, `keys` and `context` are ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_encoder_init(
     encoder: *mut wsframe_encoder,
@@ -406,12 +409,13 @@ pub unsafe extern "C" fn wsframe_encoder_init(
 /// Writes a frame to the front of `out`, which has room for `room` bytes, and stores its length in bytes in `*written`. 131 bytes
 /// are enough for every control frame, and 14 more than the payload for every frame; wsframe_encoder_frame_len() tells exactly.
 ///
-/// It needs an encoder, a frame, and a number to write to; `out` may be null if `room` is 0. The output must not overlap the
-/// payload or the encoder. If the room is too small, it returns WSFRAME_ERROR_BUFFER_TOO_SMALL, and `*written` is the length that
-/// is needed; after every other error it is 0. On an error nothing was written to `out`, and the encoder is as it was.
+/// `out` may be null if `room` is 0. The output must not overlap the payload or the encoder. If the room is too small, it
+/// returns WSFRAME_ERROR_BUFFER_TOO_SMALL, and `*written` is the length that is needed; after every other error it is 0. On an error
+/// nothing was written to `out`, and the encoder is as it was, but for wsframe_encoder_refusal().
 ///
-/// Text must be UTF-8, across fragments too: otherwise it is WSFRAME_ERROR_FORBIDDEN. After a Close, everything is
-/// WSFRAME_ERROR_CLOSED.
+/// Text must be UTF-8, across fragments too, and so must the reason of a Close: otherwise it is WSFRAME_ERROR_FORBIDDEN. A code
+/// that may not be sent is WSFRAME_ERROR_CLOSE_CODE, and a reason without a code WSFRAME_ERROR_ARGUMENT. After a Close, frames that
+/// could be sent otherwise are WSFRAME_ERROR_CLOSED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_encode(
     encoder: *mut wsframe_encoder,
@@ -421,17 +425,17 @@ pub unsafe extern "C" fn wsframe_encode(
     written: *mut usize,
 ) -> wsframe_status {
     status(|| {
-        // SAFETY: the caller passes an encoder, or null.
-        let sending = unsafe { handle::get_mut(encoder) }?;
+        // SAFETY: the caller passes a number to write to and an encoder, or null.
+        let (written, sending) = unsafe { (handle::zeroed(written)?, handle::get_mut(encoder)?) };
         // SAFETY: the caller passes these as they are described above.
         unsafe { encode(encoder, sending, frame, out, room, written) }
     })
 }
 
 /// Fills in the header alone of a text or binary frame with `frame->payload_len` bytes of payload, which the caller writes
-/// after it: for writev(). `frame->payload` is not looked at, so the caller is responsible for the UTF-8 of text, for the length,
-/// and for masking. It needs an encoder, a frame and a header to write to; control frames are WSFRAME_ERROR_ARGUMENT.
-/// Errors as those of wsframe_encode(), but never for lack of room.
+/// after it: for writev(). `frame->payload` is not looked at, so the caller is responsible for the length, for masking, and for the
+/// UTF-8 of the message from there on: after a header with payload, the rest of a text message is not validated. Control frames are
+/// WSFRAME_ERROR_ARGUMENT. Errors as those of wsframe_encode(), but never for lack of room.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_encode_header(
     encoder: *mut wsframe_encoder,
@@ -444,7 +448,7 @@ pub unsafe extern "C" fn wsframe_encode_header(
     })
 }
 
-/// Stores the length of a frame with `payload_len` bytes of payload, in bytes.
+/// Stores the length of a frame with `payload_len` bytes of payload, header and all, in bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_encoder_frame_len(
     encoder: *const wsframe_encoder,
@@ -457,8 +461,8 @@ pub unsafe extern "C" fn wsframe_encoder_frame_len(
     })
 }
 
-/// Stores the rule for which the encoder refused the last frame that it refused: after WSFRAME_ERROR_FORBIDDEN and
-/// WSFRAME_ERROR_OVER_LIMIT. WSFRAME_RULE_NONE if it was refused for another reason, or none was.
+/// Stores the rule for which the last call of wsframe_encode() or wsframe_encode_header() refused its frame, after
+/// WSFRAME_ERROR_FORBIDDEN and WSFRAME_ERROR_OVER_LIMIT. WSFRAME_RULE_NONE if that call refused nothing, or for another reason.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_encoder_refusal(
     encoder: *const wsframe_encoder,

@@ -94,6 +94,16 @@ pub(crate) unsafe fn place<'a, T>(at: *mut T) -> Result<&'a mut T, wsframe_statu
     unsafe { out(at).map(|place| place.assume_init_mut()) }
 }
 
+/// A number of the caller's, which is 0 now.
+///
+/// # Safety
+/// As [`out`].
+#[inline(always)]
+pub(crate) unsafe fn zeroed<'a>(to: *mut usize) -> Result<&'a mut usize, wsframe_status> {
+    // SAFETY: that of this function.
+    unsafe { out(to) }.map(|number| number.write(0))
+}
+
 /// A struct of the caller's, to read.
 ///
 /// # Safety
@@ -129,6 +139,12 @@ pub(crate) unsafe fn bytes_mut<'a>(from: *mut u8, len: usize) -> Result<&'a mut 
     Ok(unsafe { core::slice::from_raw_parts_mut(from.as_ptr(), len) })
 }
 
+/// Where bytes begin, for C: not nowhere if there are none.
+pub(crate) fn start(bytes: &[u8]) -> *const u8 {
+    static NOTHING: u8 = 0;
+    if bytes.is_empty() { &raw const NOTHING } else { bytes.as_ptr() }
+}
+
 #[inline(always)]
 fn checked(from: *mut u8, len: usize) -> Result<NonNull<u8>, wsframe_status> {
     match NonNull::new(from) {
@@ -142,5 +158,6 @@ fn checked(from: *mut u8, len: usize) -> Result<NonNull<u8>, wsframe_status> {
 #[inline(always)]
 pub(crate) fn overlap<A, B>(a: *const A, a_len: usize, b: *const B, b_len: usize) -> bool {
     let (a, b) = (a.addr(), b.addr());
-    a < b.wrapping_add(b_len) && b < a.wrapping_add(a_len)
+    let (begins_in_b, begins_in_a) = (a.wrapping_sub(b) < b_len, b.wrapping_sub(a) < a_len);
+    (begins_in_b && a_len > 0) || (begins_in_a && b_len > 0)
 }

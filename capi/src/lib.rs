@@ -23,20 +23,20 @@ use codec::{Config, EncoderConfig, Role, Rsv};
 /// wsframe_abi_version() returns the same number.
 pub const WSFRAME_ABI_VERSION: u32 = 1;
 
-/// What a function returns: WSFRAME_OK, WSFRAME_EVENT, or one of the errors, which are negative. After an error, nothing
-/// has changed and nothing was written, unless the function says otherwise.
+/// What a function returns: WSFRAME_OK, WSFRAME_HAS_EVENT, or one of the errors, which are negative. After an error, the handle is
+/// as it was, and no result was stored, unless the function says otherwise.
 pub type wsframe_status = i32;
 
 /// Success. From wsframe_decode(): all of the input was taken, and more is needed.
 pub const WSFRAME_OK: wsframe_status = 0;
 /// From wsframe_decode(): the event was filled in. Call it again.
-pub const WSFRAME_EVENT: wsframe_status = 1;
+pub const WSFRAME_HAS_EVENT: wsframe_status = 1;
 /// From wsframe_decode(): the peer broke a rule. wsframe_decoder_error() tells which, where, and the close code.
 pub const WSFRAME_ERROR_VIOLATION: wsframe_status = -1;
-/// A pointer is null that must not be, a handle is not aligned, a length is above PTRDIFF_MAX, memory overlaps that must not,
-/// or a number is none of the constants for it.
+/// A pointer is null that must not be, a pointer is not aligned for its type, a length is above PTRDIFF_MAX, bytes overlap that must
+/// not, or a number is none of the constants for it.
 pub const WSFRAME_ERROR_ARGUMENT: wsframe_status = -2;
-/// The handle was not initialized, or was initialized as something else.
+/// The handle does not begin with the mark of its type: it was not initialized, or as something else.
 pub const WSFRAME_ERROR_UNINITIALIZED: wsframe_status = -3;
 /// The output has no room. The needed length was stored.
 pub const WSFRAME_ERROR_BUFFER_TOO_SMALL: wsframe_status = -4;
@@ -52,8 +52,8 @@ pub const WSFRAME_ERROR_CLOSE_CODE: wsframe_status = -8;
 pub const WSFRAME_ERROR_NO_KEY: wsframe_status = -9;
 /// The text is not UTF-8.
 pub const WSFRAME_ERROR_UTF8: wsframe_status = -10;
-/// What was asked for is not there: no violation, no Close frame, no deadline, no end yet.
-pub const WSFRAME_ERROR_NONE: wsframe_status = -11;
+/// What was asked for is not there: no violation, no deadline, no latency, no end yet.
+pub const WSFRAME_ERROR_ABSENT: wsframe_status = -11;
 
 /// Which end of a connection.
 pub type wsframe_role = u8;
@@ -84,7 +84,8 @@ pub const WSFRAME_RSV2: u8 = 0x20;
 /// A reserved bit.
 pub const WSFRAME_RSV3: u8 = 0x10;
 
-/// Limits on data frames, inclusive, and the reserved bits that an agreed extension uses.
+/// Limits on data frames, inclusive, and the reserved bits that an agreed extension uses. Begin with wsframe_config_preset() or
+/// wsframe_config_unlimited(), and change what is different: a limit of 0 is a limit of 0, and lets no data frame through.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wsframe_config {
@@ -94,8 +95,8 @@ pub struct wsframe_config {
     pub max_message_len: u64,
     /// The most frames that a message may have.
     pub max_fragments: u32,
-    /// The reserved bits that the first frame of a message may carry: a combination of WSFRAME_RSV1 to WSFRAME_RSV3. A message
-    /// that carries one is not validated as text.
+    /// The reserved bits that the first frame of a message may carry: the bitwise OR of WSFRAME_RSV1 to WSFRAME_RSV3. A
+    /// message that carries one is not validated as text.
     pub allowed_rsv: u8,
 }
 
@@ -158,7 +159,7 @@ pub extern "C" fn wsframe_version() -> *const c_char {
 pub extern "C" fn wsframe_status_text(status: wsframe_status) -> *const c_char {
     match status {
         WSFRAME_OK => c"success",
-        WSFRAME_EVENT => c"an event",
+        WSFRAME_HAS_EVENT => c"there is an event",
         WSFRAME_ERROR_VIOLATION => c"the peer broke the protocol",
         WSFRAME_ERROR_ARGUMENT => c"an argument is not valid",
         WSFRAME_ERROR_UNINITIALIZED => c"the handle was not initialized",
@@ -169,14 +170,14 @@ pub extern "C" fn wsframe_status_text(status: wsframe_status) -> *const c_char {
         WSFRAME_ERROR_CLOSE_CODE => c"this close code cannot be sent",
         WSFRAME_ERROR_NO_KEY => c"the source of masking keys failed",
         WSFRAME_ERROR_UTF8 => c"the text is not UTF-8",
-        WSFRAME_ERROR_NONE => c"there is none",
+        WSFRAME_ERROR_ABSENT => c"it is not there",
         _ => c"no such status",
     }
     .as_ptr()
 }
 
 /// Fills in the limits of what a server or a client accepts if it sets none: 16 MiB (server) or 64 MiB (client) for a frame and
-/// for a message, 1,048,576 fragments, no reserved bits. Needs a role and a pointer to write to.
+/// for a message, 1,048,576 fragments, no reserved bits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_config_preset(config: *mut wsframe_config, role: wsframe_role) -> wsframe_status {
     status(|| {
@@ -188,6 +189,22 @@ pub unsafe extern "C" fn wsframe_config_preset(config: *mut wsframe_config, role
             max_message_len: preset.max_message_len(),
             max_fragments: preset.max_fragments(),
             allowed_rsv: preset.allowed_rsv().bits(),
+        });
+        Ok(WSFRAME_OK)
+    })
+}
+
+/// Fills in no limits and no reserved bits: what an encoder has if it is given no config.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wsframe_config_unlimited(config: *mut wsframe_config) -> wsframe_status {
+    status(|| {
+        let none = EncoderConfig::new();
+        // SAFETY: the caller passes a config to write to, or null.
+        unsafe { handle::out(config) }?.write(wsframe_config {
+            max_frame_len: none.max_frame_len(),
+            max_message_len: none.max_message_len(),
+            max_fragments: none.max_fragments(),
+            allowed_rsv: none.allowed_rsv().bits(),
         });
         Ok(WSFRAME_OK)
     })

@@ -34,7 +34,7 @@ pub extern "C" fn wsframe_utf8_size() -> usize {
     WSFRAME_UTF8_SIZE
 }
 
-/// Initializes a validator, which has seen no text. Needs storage.
+/// Initializes a validator, which has seen no text. `utf8` is storage of the caller's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_utf8_init(utf8: *mut wsframe_utf8) -> wsframe_status {
     status(|| {
@@ -74,18 +74,19 @@ pub unsafe extern "C" fn wsframe_utf8_update(
     })
 }
 
-/// WSFRAME_OK if the text so far is valid as it stands; WSFRAME_ERROR_UTF8 if a code point is open, or it is broken.
+/// Stores 1 if the text so far is valid as it stands, or 0 if a code point is open or it is broken.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wsframe_utf8_complete(utf8: *const wsframe_utf8) -> wsframe_status {
+pub unsafe extern "C" fn wsframe_utf8_is_complete(utf8: *const wsframe_utf8, is_complete: *mut u8) -> wsframe_status {
     status(|| {
-        // SAFETY: the caller passes a validator, or null.
-        let validator = unsafe { handle::get(utf8) }?;
-        if validator.is_complete() { Ok(WSFRAME_OK) } else { Err(WSFRAME_ERROR_UTF8) }
+        // SAFETY: the caller passes a validator and a number to write to, or null.
+        let (validator, to) = unsafe { (handle::get(utf8)?, handle::out(is_complete)?) };
+        to.write(validator.is_complete().into());
+        Ok(WSFRAME_OK)
     })
 }
 
 /// Masks or unmasks a piece of a payload in place, and turns the key (four bytes) so that the next call continues with the next
-/// piece. It needs a key; the bytes may be null if there are none.
+/// piece. The bytes may be null if there are none, and must not overlap the key.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wsframe_mask(key: *mut u8, bytes: *mut u8, len: usize) -> wsframe_status {
     status(|| {

@@ -32,6 +32,9 @@ static void decoders(void)
     size_t len = sizeof bytes;
 
     EXPECT(wsframe_decoder_size() == sizeof decoder && WSFRAME_DECODER_ALIGN == 8);
+    EXPECT(wsframe_config_unlimited(NULL) == WSFRAME_ERROR_ARGUMENT);
+    EXPECT(wsframe_config_unlimited(&config) == WSFRAME_OK && config.max_frame_len == UINT64_MAX);
+    EXPECT(config.max_fragments == UINT32_MAX && !config.allowed_rsv);
     EXPECT(wsframe_config_preset(NULL, WSFRAME_SERVER) == WSFRAME_ERROR_ARGUMENT);
     EXPECT(wsframe_config_preset(&config, 0) == WSFRAME_ERROR_ARGUMENT);
     EXPECT(wsframe_config_preset(&config, WSFRAME_CLIENT) == WSFRAME_OK && config.max_frame_len == 64 << 20);
@@ -70,24 +73,24 @@ static void decoders(void)
     /* No bytes. */
     EXPECT(wsframe_decode(&decoder, &nothing, &zero, &event) == WSFRAME_OK && !event.type && !nothing && !zero);
     EXPECT(wsframe_decode(&decoder, &input, &zero, &event) == WSFRAME_OK && input == bytes);
-    EXPECT(wsframe_decoder_error(&decoder, &error) == WSFRAME_ERROR_NONE);
+    EXPECT(wsframe_decoder_error(&decoder, &error) == WSFRAME_ERROR_ABSENT);
 
     /* None of that changed anything. A copy goes on where the original is. */
     wsframe_decoder copy = decoder;
     uint8_t again[sizeof bytes];
     memcpy(again, bytes, sizeof bytes);
-    EXPECT(wsframe_decode(&decoder, &input, &len, &event) == WSFRAME_EVENT);
+    EXPECT(wsframe_decode(&decoder, &input, &len, &event) == WSFRAME_HAS_EVENT);
     EXPECT(event.type == WSFRAME_EVENT_CHUNK && event.kind == WSFRAME_TEXT && event.payload == bytes + 6);
     EXPECT(event.flags == (WSFRAME_STARTS_MESSAGE | WSFRAME_ENDS_FRAME | WSFRAME_ENDS_MESSAGE) && event.fragments == 1);
     EXPECT(event.payload_len == 5 && !memcmp(event.payload, "Hello", 5) && !event.offset && !event.frame_remaining);
-    EXPECT(wsframe_decode(&decoder, &input, &len, &event) == WSFRAME_EVENT);
+    EXPECT(wsframe_decode(&decoder, &input, &len, &event) == WSFRAME_HAS_EVENT);
     EXPECT(event.type == WSFRAME_EVENT_PING && event.payload_len == 1 && *event.payload == '!' && event.offset == 11);
     EXPECT(wsframe_decode(&decoder, &input, &len, &event) == WSFRAME_OK && !len && input == bytes + sizeof bytes);
     EXPECT(wsframe_decoder_position(&decoder, &position) == WSFRAME_OK && position == sizeof bytes);
     EXPECT(wsframe_decoder_state(&decoder, &state) == WSFRAME_OK && state == WSFRAME_STATE_IDLE);
     input = again;
     len = 8;
-    EXPECT(wsframe_decode(&copy, &input, &len, &event) == WSFRAME_EVENT && event.payload_len == 2);
+    EXPECT(wsframe_decode(&copy, &input, &len, &event) == WSFRAME_HAS_EVENT && event.payload_len == 2);
     EXPECT(event.flags == WSFRAME_STARTS_MESSAGE && event.frame_remaining == 3);
     EXPECT(wsframe_decoder_state(&copy, &state) == WSFRAME_OK && state == WSFRAME_STATE_IN_FRAME);
 
@@ -163,6 +166,15 @@ static void encoders(void)
     EXPECT(wsframe_encoder_refusal(&encoder, NULL) == WSFRAME_ERROR_ARGUMENT);
     wsframe_frame inside = {.opcode = WSFRAME_BINARY, .payload = out + 4, .payload_len = 4};
     EXPECT(wsframe_encode(&encoder, &inside, out, sizeof out, &written) == WSFRAME_ERROR_ARGUMENT);
+    written = 777;
+    EXPECT(wsframe_encode(&encoder, NULL, out, sizeof out, &written) == WSFRAME_ERROR_ARGUMENT && !written);
+    EXPECT(wsframe_encode(NULL, &frame, out, sizeof out, &written) == WSFRAME_ERROR_ARGUMENT && !written);
+    /* Memory without a byte overlaps nothing. */
+    inside.payload_len = 0;
+    EXPECT(wsframe_encode(&encoder, &inside, out, sizeof out, &written) == WSFRAME_OK && written == 2);
+    EXPECT(wsframe_encode(&encoder, &frame, (uint8_t *)&encoder + 8, 0, &written) == WSFRAME_ERROR_BUFFER_TOO_SMALL);
+    EXPECT(wsframe_encoder_frame_len(&encoder, (size_t)-1, &frame_len) == WSFRAME_ERROR_ARGUMENT);
+    memset(out, 0xee, sizeof out);
     wsframe_frame null = {.opcode = WSFRAME_BINARY, .payload_len = 1};
     EXPECT(wsframe_encode(&encoder, &null, out, sizeof out, &written) == WSFRAME_ERROR_ARGUMENT);
     static const struct {
@@ -202,6 +214,8 @@ static void encoders(void)
     }
     for (size_t i = 0; i < sizeof out; i++)
         EXPECT(out[i] == 0xee);
+    EXPECT(rule == WSFRAME_RULE_CONTROL_TOO_LONG && wsframe_encode_header(&encoder, NULL, &header) == WSFRAME_ERROR_ARGUMENT);
+    EXPECT(wsframe_encoder_refusal(&encoder, &rule) == WSFRAME_OK && rule == WSFRAME_RULE_NONE);
 
     /* Fragments, cut inside a character, with a Ping between them. */
     wsframe_frame first = {.opcode = WSFRAME_TEXT, .part = WSFRAME_FRAGMENT, .payload = "na\xc3", .payload_len = 3};
@@ -242,10 +256,14 @@ static void connections(void)
     wsframe_state state;
     wsframe_rule rule;
     uint64_t time;
-    uint8_t out[300], byte = 0, *input = &byte;
+    uint8_t out[300], byte = 0, flag, *input = &byte;
     size_t written, len = 1;
+    int fails = 0;
 
+    wsframe_timing preset;
     EXPECT(wsframe_connection_size() == sizeof connection);
+    EXPECT(wsframe_timing_preset(NULL) == WSFRAME_ERROR_ARGUMENT);
+    EXPECT(wsframe_timing_preset(&preset) == WSFRAME_OK && preset.ping_after_ms == 20000 && preset.linger_ms == 2000);
     for (int round = 0; round < 2; round++) {
         /* Null, then storage that was not initialized. */
         wsframe_connection *wrong = round ? &connection : NULL;
@@ -260,7 +278,8 @@ static void connections(void)
         EXPECT(wsframe_connection_frame_len(wrong, 1, &written) == status);
         EXPECT(wsframe_connection_refusal(wrong, &rule) == status);
         EXPECT(wsframe_connection_control(wrong, out, sizeof out, &written) == status);
-        EXPECT(wsframe_connection_has_control(wrong) == status);
+        EXPECT(wsframe_connection_has_control(wrong, &flag) == status);
+        EXPECT(wsframe_connection_wrote_close(wrong, 1) == status);
         EXPECT(wsframe_connection_fail(wrong, 1011, "why") == status);
         EXPECT(wsframe_connection_at(wrong, 1) == status);
         EXPECT(wsframe_connection_deadline(wrong, &time) == status);
@@ -274,19 +293,23 @@ static void connections(void)
     EXPECT(wsframe_connection_init(&connection, WSFRAME_CLIENT, NULL, NULL, NULL, NULL, NULL) == WSFRAME_ERROR_ARGUMENT);
 
     /* A client whose server falls silent: a Ping, then the end. */
-    EXPECT(wsframe_connection_init(&connection, WSFRAME_CLIENT, NULL, NULL, &timing, fixed_key, NULL) == WSFRAME_OK);
-    EXPECT(wsframe_connection_deadline(&connection, &time) == WSFRAME_ERROR_NONE);
+    EXPECT(wsframe_connection_init(&connection, WSFRAME_CLIENT, NULL, NULL, &timing, fixed_key, &fails) == WSFRAME_OK);
+    EXPECT(wsframe_connection_deadline(&connection, &time) == WSFRAME_ERROR_ABSENT);
     EXPECT(wsframe_connection_at(&connection, 5000000) == WSFRAME_OK);
     EXPECT(wsframe_connection_deadline(&connection, &time) == WSFRAME_OK && time == 6000000);
-    EXPECT(wsframe_connection_has_control(&connection) == WSFRAME_ERROR_NONE);
+    EXPECT(wsframe_connection_has_control(&connection, &flag) == WSFRAME_OK && !flag);
     EXPECT(wsframe_connection_at(&connection, time) == WSFRAME_OK);
-    EXPECT(wsframe_connection_has_control(&connection) == WSFRAME_OK);
-    EXPECT(wsframe_connection_control(&connection, NULL, 0, &written) == WSFRAME_OK && written == 0);
+    EXPECT(wsframe_connection_has_control(&connection, &flag) == WSFRAME_OK && flag);
+    EXPECT(wsframe_connection_has_control(&connection, NULL) == WSFRAME_ERROR_ARGUMENT);
+    EXPECT(wsframe_connection_control(&connection, NULL, 0, &written) == WSFRAME_ERROR_BUFFER_TOO_SMALL && !written);
+    fails = 1;
+    EXPECT(wsframe_connection_control(&connection, out, sizeof out, &written) == WSFRAME_ERROR_NO_KEY && !written);
+    fails = 0;
     EXPECT(wsframe_connection_control(&connection, out, sizeof out, NULL) == WSFRAME_ERROR_ARGUMENT);
     EXPECT(wsframe_connection_control(&connection, (uint8_t *)&connection, 9, &written) == WSFRAME_ERROR_ARGUMENT);
     EXPECT(wsframe_connection_control(&connection, out, sizeof out, &written) == WSFRAME_OK && out[0] == 0x89);
-    EXPECT(wsframe_connection_latency(&connection, &time) == WSFRAME_ERROR_NONE);
-    EXPECT(wsframe_connection_outcome(&connection, &outcome) == WSFRAME_ERROR_NONE);
+    EXPECT(wsframe_connection_latency(&connection, &time) == WSFRAME_ERROR_ABSENT);
+    EXPECT(wsframe_connection_outcome(&connection, &outcome) == WSFRAME_ERROR_ABSENT);
     EXPECT(wsframe_connection_deadline(&connection, &time) == WSFRAME_OK && time == 6500000);
     EXPECT(wsframe_connection_at(&connection, time) == WSFRAME_OK);
     EXPECT(wsframe_connection_outcome(&connection, &outcome) == WSFRAME_OK);
@@ -300,11 +323,11 @@ static void connections(void)
     EXPECT(wsframe_connection_frame_len(&connection, 126, &written) == WSFRAME_OK && written == 130);
     input = bytes;
     len = sizeof bytes;
-    EXPECT(wsframe_connection_decode(&connection, &input, &len, &event) == WSFRAME_EVENT && event.kind == WSFRAME_TEXT);
+    EXPECT(wsframe_connection_decode(&connection, &input, &len, &event) == WSFRAME_HAS_EVENT && event.kind == WSFRAME_TEXT);
     EXPECT(event.payload && !event.payload_len);
     EXPECT(wsframe_connection_encode(&connection, &hello, out, sizeof out, &written) == WSFRAME_OK && written == 7);
     EXPECT(wsframe_connection_encode_header(&connection, &hello, &header) == WSFRAME_OK && header.len == 2);
-    EXPECT(wsframe_connection_decode(&connection, &input, &len, &event) == WSFRAME_EVENT);
+    EXPECT(wsframe_connection_decode(&connection, &input, &len, &event) == WSFRAME_HAS_EVENT);
     EXPECT(event.type == WSFRAME_EVENT_CLOSE && event.close_code == 1001 && !memcmp(event.payload, "bye", 3));
     EXPECT(wsframe_connection_encode(&connection, &hello, out, sizeof out, &written) == WSFRAME_ERROR_CLOSED);
     EXPECT(wsframe_connection_control(&connection, out, sizeof out, &written) == WSFRAME_OK && written == 4);
@@ -316,11 +339,30 @@ static void connections(void)
     EXPECT(outcome.code == 1001 && outcome.sent == 1001 && outcome.received == 1001);
     EXPECT(outcome.reason_len == 3 && !memcmp(outcome.reason, "bye", 3));
 
+    EXPECT(outcome.reason >= (char *)&connection && outcome.reason < (char *)(&connection + 1));
+
+    /* A Close that waits in the output: the transport has its time from when it was written. */
+    uint8_t empty_close[] = {0x88, 0x80, 0, 0, 0, 0};
+    EXPECT(wsframe_connection_init(&connection, WSFRAME_SERVER, NULL, NULL, NULL, NULL, NULL) == WSFRAME_OK);
+    EXPECT(wsframe_connection_at(&connection, 1000000) == WSFRAME_OK);
+    input = empty_close;
+    len = sizeof empty_close;
+    EXPECT(wsframe_connection_decode(&connection, &input, &len, &event) == WSFRAME_HAS_EVENT);
+    EXPECT(event.type == WSFRAME_EVENT_CLOSE && !event.close_code && !event.payload_len && event.payload > (uint8_t *)64);
+    EXPECT(wsframe_connection_control(&connection, out, sizeof out, &written) == WSFRAME_OK && written == 2);
+    EXPECT(wsframe_connection_deadline(&connection, &time) == WSFRAME_OK && time == 3000000);
+    EXPECT(wsframe_connection_wrote_close(&connection, 2500000) == WSFRAME_OK);
+    EXPECT(wsframe_connection_deadline(&connection, &time) == WSFRAME_OK && time == 4500000);
+    EXPECT(wsframe_connection_at(&connection, 4400000) == WSFRAME_OK);
+    EXPECT(wsframe_connection_transport(&connection, &transport) == WSFRAME_OK && transport == WSFRAME_TRANSPORT_FINISH);
+    EXPECT(wsframe_connection_at(&connection, 4500000) == WSFRAME_OK);
+    EXPECT(wsframe_connection_transport(&connection, &transport) == WSFRAME_OK && transport == WSFRAME_TRANSPORT_DROP);
+
     /* The application gives up. */
     EXPECT(wsframe_connection_init(&connection, WSFRAME_SERVER, NULL, NULL, NULL, NULL, NULL) == WSFRAME_OK);
     EXPECT(wsframe_connection_fail(&connection, 1006, "why") == WSFRAME_ERROR_CLOSE_CODE);
-    EXPECT(wsframe_connection_fail(&connection, 1011, "\xff") == WSFRAME_ERROR_ARGUMENT);
-    EXPECT(wsframe_connection_has_control(&connection) == WSFRAME_ERROR_NONE);
+    EXPECT(wsframe_connection_fail(&connection, 1011, "\xff") == WSFRAME_ERROR_UTF8);
+    EXPECT(wsframe_connection_has_control(&connection, &flag) == WSFRAME_OK && !flag);
     EXPECT(wsframe_connection_fail(&connection, 1011, NULL) == WSFRAME_OK);
     EXPECT(wsframe_connection_control(&connection, out, sizeof out, &written) == WSFRAME_OK && written == 4);
     EXPECT(!memcmp(out, "\x88\x02\x03\xf3", 4));
@@ -331,6 +373,7 @@ static void pieces(void)
 {
     wsframe_utf8 utf8;
     size_t index = 9;
+    uint8_t flag;
     uint8_t key[4] = {0x37, 0xfa, 0x21, 0x3d};
     uint8_t payload[] = {0x7f, 0x9f, 0x4d, 0x51, 0x58};
     char accept[WSFRAME_ACCEPT_SIZE];
@@ -342,21 +385,24 @@ static void pieces(void)
     EXPECT(wsframe_utf8_init(NULL) == WSFRAME_ERROR_ARGUMENT);
     EXPECT(wsframe_utf8_update(NULL, payload, 1, &index) == WSFRAME_ERROR_ARGUMENT);
     EXPECT(wsframe_utf8_update(&utf8, payload, 1, &index) == WSFRAME_ERROR_UNINITIALIZED);
-    EXPECT(wsframe_utf8_complete(NULL) == WSFRAME_ERROR_ARGUMENT);
-    EXPECT(wsframe_utf8_complete(&utf8) == WSFRAME_ERROR_UNINITIALIZED);
+    EXPECT(wsframe_utf8_is_complete(NULL, &flag) == WSFRAME_ERROR_ARGUMENT);
+    EXPECT(wsframe_utf8_is_complete(&utf8, &flag) == WSFRAME_ERROR_UNINITIALIZED);
     EXPECT(wsframe_utf8_init(&utf8) == WSFRAME_OK);
     EXPECT(wsframe_utf8_update(&utf8, NULL, 1, &index) == WSFRAME_ERROR_ARGUMENT);
-    EXPECT(wsframe_utf8_update(&utf8, NULL, 0, NULL) == WSFRAME_OK && wsframe_utf8_complete(&utf8) == WSFRAME_OK);
+    EXPECT(wsframe_utf8_is_complete(&utf8, NULL) == WSFRAME_ERROR_ARGUMENT);
+    EXPECT(wsframe_utf8_update(&utf8, NULL, 0, NULL) == WSFRAME_OK);
+    EXPECT(wsframe_utf8_is_complete(&utf8, &flag) == WSFRAME_OK && flag);
     EXPECT(wsframe_utf8_update(&utf8, (const uint8_t *)"na\xc3", 3, &index) == WSFRAME_OK && index == 9);
-    EXPECT(wsframe_utf8_complete(&utf8) == WSFRAME_ERROR_UTF8);
+    EXPECT(wsframe_utf8_is_complete(&utf8, &flag) == WSFRAME_OK && !flag);
     EXPECT(wsframe_utf8_update(&utf8, (const uint8_t *)"\xafve", 3, &index) == WSFRAME_OK);
-    EXPECT(wsframe_utf8_complete(&utf8) == WSFRAME_OK);
+    EXPECT(wsframe_utf8_is_complete(&utf8, &flag) == WSFRAME_OK && flag);
     EXPECT(wsframe_utf8_update(&utf8, (const uint8_t *)"abc\xed\xa0\x80", 6, &index) == WSFRAME_ERROR_UTF8 && index == 4);
     EXPECT(wsframe_utf8_update(&utf8, (const uint8_t *)"a", 1, NULL) == WSFRAME_ERROR_UTF8);
 
     EXPECT(wsframe_mask(NULL, payload, 3) == WSFRAME_ERROR_ARGUMENT);
     EXPECT(wsframe_mask(key, NULL, 3) == WSFRAME_ERROR_ARGUMENT);
     EXPECT(wsframe_mask(key, key, 3) == WSFRAME_ERROR_ARGUMENT);
+    EXPECT(wsframe_mask(key, key + 1, 0) == WSFRAME_OK);
     EXPECT(wsframe_mask(key, NULL, 0) == WSFRAME_OK && key[0] == 0x37);
     EXPECT(wsframe_mask(key, payload, 3) == WSFRAME_OK && wsframe_mask(key, payload + 3, 2) == WSFRAME_OK);
     EXPECT(!memcmp(payload, "Hello", 5));

@@ -58,7 +58,13 @@ fn generated_header() -> String {
     let bindings = cbindgen::Builder::new().with_crate(CAPI).with_config(config).generate().unwrap();
     let mut text = Vec::new();
     bindings.write(&mut text);
-    String::from_utf8(text).unwrap()
+    let text = String::from_utf8(text).unwrap();
+    // A macro that is negative needs parentheses.
+    let parenthesized = |line: &str| match line.rsplit_once(" -") {
+        Some((macro_, digits)) if line.starts_with("#define ") => format!("{macro_} (-{digits})\n"),
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(parenthesized).collect()
 }
 
 #[test]
@@ -183,6 +189,16 @@ fn the_header_is_c99_and_cpp17() {
             // It is compiled by itself, where it has nothing to be included once from.
             .arg("-Wno-pragma-once-outside-header"));
     }
+}
+
+#[test]
+fn the_example_of_the_readme_compiles() {
+    let readme = fs::read_to_string(Path::new(CAPI).join("README.md")).unwrap();
+    let (_, code) = readme.split_once("```c\n").unwrap();
+    let (code, _) = code.split_once("```").unwrap();
+    let source = target().join("readme.c");
+    fs::write(&source, format!("{code}\nint main(void)\n{{\n    (void)on_read;\n    return 0;\n}}\n")).unwrap();
+    run(Command::new(C[0]).args(&C[1..]).arg("-fsyntax-only").arg(format!("-I{CAPI}/include")).arg(&source));
 }
 
 /// What `make install` puts where, used as README.md says.

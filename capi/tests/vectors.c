@@ -161,7 +161,7 @@ static void decode(const cJSON *vector, const uint8_t *stream, size_t len, size_
         if (!piece)
             abort();
         memcpy(piece, stream + at, piece_len);
-        while ((status = wsframe_decode(&decoder, &input, &left, &event)) == WSFRAME_EVENT)
+        while ((status = wsframe_decode(&decoder, &input, &left, &event)) == WSFRAME_HAS_EVENT)
             on_event(&event, &message, out);
         if (left || input != piece + piece_len || event.type != WSFRAME_EVENT_NONE)
             append_text(out, "input was left, or an event told\n");

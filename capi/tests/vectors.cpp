@@ -82,7 +82,7 @@ void send_on(wsframe_role role, wsframe_opcode kind, const Bytes &payload)
     auto left = out.size();
     wsframe_event event;
     for (int i = 0; i < 2; i++) {
-        check(wsframe_decode(&decoder, &input, &left, &event), WSFRAME_EVENT);
+        check(wsframe_decode(&decoder, &input, &left, &event), WSFRAME_HAS_EVENT);
         if (event.kind != kind || Bytes(event.payload, event.payload + event.payload_len) != payload)
             throw std::runtime_error("a message came back changed");
     }
@@ -112,7 +112,7 @@ json decode(const json &vector, const Bytes &stream, std::size_t step)
         auto *input = piece.data();
         auto left = piece.size();
         wsframe_event event;
-        while ((status = wsframe_connection_decode(&connection, &input, &left, &event)) == WSFRAME_EVENT) {
+        while ((status = wsframe_connection_decode(&connection, &input, &left, &event)) == WSFRAME_HAS_EVENT) {
             const Bytes payload(event.payload, event.payload + event.payload_len);
             const std::string text(payload.begin(), payload.end());
             std::uint8_t answer[276];

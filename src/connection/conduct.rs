@@ -412,7 +412,6 @@ impl Conduct {
     }
 
     /// It is `now`, and our Close is through just now, or still on its way.
-    #[cfg(feature = "tokio")]
     pub(super) fn lingers_from(&mut self, now: Duration) {
         if matches!(self.phase, Phase::Done | Phase::Failed) {
             self.now = in_micros(now).max(self.now);

@@ -356,12 +356,6 @@ impl<D: Receive, K: Masking> Connection<D, K> {
         self.conduct.peer_reads(now);
     }
 
-    /// The transport has its time to end from now on, because our Close was written only now, or is still to be.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn lingers_from(&mut self, now: Duration) {
-        self.conduct.lingers_from(now);
-    }
-
     /// Whether a Pong is due.
     #[cfg(feature = "tokio")]
     pub(crate) fn owes_pong(&self) -> bool {
@@ -375,6 +369,13 @@ impl<D: Receive, K: Masking> Connection<D, K> {
         let before = self.conduct.phase;
         self.conduct.stalls();
         self.note_end(before);
+    }
+
+    /// Our Close, or some of what stands before it, has left the caller's buffers only now: the transport has its time to end
+    /// ([`Timing::linger`]) from here on. Without it, that time runs from when the Close was encoded, which is too early for a caller
+    /// whose output has to wait for the peer. As long as no Close went either way, it does nothing.
+    pub fn wrote_close(&mut self, now: Duration) {
+        self.conduct.lingers_from(now);
     }
 
     /// How long the peer took to answer the last Ping of the keepalive, as far as the times that were told show it.

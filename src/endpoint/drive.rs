@@ -428,7 +428,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
                         // Our Close is still on its way: the time to linger begins after it.
                         let by = *self.close_by.get_or_insert_with(|| Instant::now() + self.close_within);
                         if Instant::now() < by {
-                            self.connection.lingers_from(self.now());
+                            self.connection.wrote_close(self.now());
                         }
                     }
                     self.connection.at(self.now());
@@ -497,7 +497,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, K: Masking> Drive<S, K> {
             Poll::Ready(Ok(())) => {
                 self.stuck = None;
                 if !was_flushed && self.connection.transport() != Transport::Open {
-                    self.connection.lingers_from(self.now());
+                    self.connection.wrote_close(self.now());
                 }
             }
             Poll::Ready(Err(error)) => self.fail_write(error),

@@ -660,3 +660,21 @@ fn both_halves_are_configured_for_both_roles() {
     assert_eq!(client.append_control(&mut out), 7);
     assert_eq!(client.append_close(&mut out, BYE), Ok(11));
 }
+
+/// A Close that waits in the caller's output: the transport has its time from when it was written.
+#[test]
+fn the_time_to_linger_begins_when_the_close_was_written() {
+    let mut connection = Connection::<Decoder, _>::server();
+    let secs = Duration::from_secs;
+    connection.at(secs(1));
+    connection.wrote_close(secs(1));
+    assert!(connection.decode(&mut &mut *b"\x88\x80\0\0\0\0".to_vec()).unwrap().is_some());
+    assert_eq!(connection.write_control(&mut [0; 9]), 2);
+    assert_eq!(connection.deadline(), Some(secs(3)));
+    connection.wrote_close(secs(2));
+    assert_eq!(connection.deadline(), Some(secs(4)));
+    connection.at(secs(3));
+    assert_eq!(connection.transport(), Transport::Finish);
+    connection.at(secs(4));
+    assert_eq!(connection.transport(), Transport::Drop);
+}

@@ -404,3 +404,14 @@ fn a_batch_is_written_whole_or_not_at_all() {
     assert_eq!(Encoder::server().append_all(&mut same, frames), Ok(len));
     assert_eq!(same, out);
 }
+
+#[test]
+fn a_message_is_open_between_its_first_fragment_and_its_last() {
+    let (mut encoder, mut out) = (Encoder::server(), [0; 16]);
+    assert!(!encoder.is_message_open());
+    encoder.encode(&mut out, Frame::text_fragment("a", false)).unwrap();
+    encoder.ping(&mut out, b"").unwrap();
+    assert!(encoder.is_message_open());
+    encoder.encode(&mut out, Frame::text_fragment("b", true)).unwrap();
+    assert!(!encoder.is_message_open());
+}

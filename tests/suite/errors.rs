@@ -191,3 +191,11 @@ fn what_ends_a_framed_connection_says_why() {
     assert_eq!(codes, [Some(1002), None, Some(1006), Some(1006), None]);
     assert!(format!("{:?}", MessageCodec::server()).contains("encoder"));
 }
+
+#[test]
+fn a_decoder_keeps_its_error() {
+    let mut decoder = Decoder::new(Role::Server);
+    assert_eq!(decoder.error(), None);
+    let error = decoder.for_each(&mut *b"\x81\x05".to_vec(), |_| {}).unwrap_err();
+    assert_eq!(decoder.error(), Some(error));
+}

@@ -606,3 +606,18 @@ fn every_other_answer_is_handed_out_and_interim_ones_are_skipped() {
     assert_eq!(client().read(&mut ResponseFinder::default(), &received).err(), Some(Failure::HeadTooLong));
     assert_eq!(accept_key(KEY.as_bytes()).as_str(), ACCEPT);
 }
+
+#[test]
+fn a_key_is_sixteen_bytes_in_base64() {
+    use wsframe::handshake::is_key;
+    assert!(is_key(b"dGhlIHNhbXBsZSBub25jZQ=="));
+    for wrong in [
+        "",
+        "dGhlIHNhbXBsZSBub25jZQ=",
+        "dGhlIHNhbXBsZSBub25jZQ===",
+        "dGhlIHNhbXBsZSBub25jZ-==",
+        " dGhlIHNhbXBsZSBub25jZQ==",
+    ] {
+        assert!(!is_key(wrong.as_bytes()), "{wrong}");
+    }
+}

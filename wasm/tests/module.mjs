@@ -83,6 +83,7 @@ assert.throws(() => wsframe.decode("81", { role: "proxy" }), /role is one of cli
 assert.throws(() => wsframe.decode("81", { form: "toString" }), /form is one of/);
 assert.throws(() => wsframe.decode("81", { maxFrame: -1 }), /maxFrame is a whole number/);
 assert.throws(() => wsframe.decode([0x81]), TypeError);
+assert.throws(() => wsframe.decode("81", { rol: "client" }), /there is no option rol/);
 const finished = new wsframe.Decoder();
 finished.finish();
 assert.throws(() => finished.push("81"), /was finished/);

@@ -13,7 +13,7 @@ HARNESS_EXPORT int wsframe_c_decode(wsframe_decoder *decoder, struct harness *ha
         uint8_t *input = buffer;
         wsframe_event event;
         wsframe_status status;
-        while ((status = wsframe_decode(decoder, &input, &len, &event)) == WSFRAME_EVENT) {
+        while ((status = wsframe_decode(decoder, &input, &len, &event)) == WSFRAME_HAS_EVENT) {
             if (event.type == WSFRAME_EVENT_CHUNK)
                 harness_piece(harness, event.kind, event.payload, event.payload_len,
                               event.flags & WSFRAME_ENDS_MESSAGE);
@@ -35,7 +35,7 @@ HARNESS_EXPORT int wsframe_c_conduct(wsframe_connection *connection, struct harn
         uint8_t *input = buffer;
         wsframe_event event;
         wsframe_status status;
-        while ((status = wsframe_connection_decode(connection, &input, &len, &event)) == WSFRAME_EVENT) {
+        while ((status = wsframe_connection_decode(connection, &input, &len, &event)) == WSFRAME_HAS_EVENT) {
             if (event.type == WSFRAME_EVENT_CHUNK)
                 harness_piece(harness, event.kind, event.payload, event.payload_len,
                               event.flags & WSFRAME_ENDS_MESSAGE);
