@@ -196,6 +196,6 @@ fn what_ends_a_framed_connection_says_why() {
 fn a_decoder_keeps_its_error() {
     let mut decoder = Decoder::new(Role::Server);
     assert_eq!(decoder.error(), None);
-    let error = decoder.for_each(&mut *b"\x81\x05".to_vec(), |_| {}).unwrap_err();
+    let error = decoder.for_each(&mut b"\x81\x05".to_vec(), |_| {}).unwrap_err();
     assert_eq!(decoder.error(), Some(error));
 }
