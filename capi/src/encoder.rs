@@ -13,7 +13,7 @@ use crate::tables::{self, WSFRAME_RULE_CLOSE_REASON_NOT_UTF8, WSFRAME_RULE_NONE,
 use crate::{
     WSFRAME_BINARY, WSFRAME_CLOSE, WSFRAME_ERROR_ARGUMENT, WSFRAME_ERROR_BUFFER_TOO_SMALL, WSFRAME_ERROR_CLOSE_CODE,
     WSFRAME_ERROR_CLOSED, WSFRAME_ERROR_FORBIDDEN, WSFRAME_ERROR_NO_KEY, WSFRAME_ERROR_OVER_LIMIT, WSFRAME_OK,
-    WSFRAME_PING, WSFRAME_PONG, WSFRAME_TEXT, role, status, wsframe_config, wsframe_opcode, wsframe_role,
+    WSFRAME_PING, WSFRAME_PONG, WSFRAME_TEXT, role, rsv, status, wsframe_config, wsframe_opcode, wsframe_role,
     wsframe_status,
 };
 
@@ -192,14 +192,8 @@ fn kind(opcode: wsframe_opcode) -> Result<MessageKind, wsframe_status> {
     }
 }
 
-/// The bits of an extension, if they are such bits.
-fn bits(rsv: u8) -> Result<Rsv, wsframe_status> {
-    let bits = Rsv::from_first_byte(rsv);
-    if bits.bits() == rsv { Ok(bits) } else { Err(WSFRAME_ERROR_ARGUMENT) }
-}
-
 /// The frame of a Close.
-pub(crate) fn close(code: u16, reason: &[u8]) -> Result<CloseFrame<'_>, Refused> {
+fn close(code: u16, reason: &[u8]) -> Result<CloseFrame<'_>, Refused> {
     if code == 0 {
         return if reason.is_empty() { Ok(CloseFrame::EMPTY) } else { Err(WSFRAME_ERROR_ARGUMENT.into()) };
     }
@@ -260,7 +254,7 @@ impl wsframe_frame {
         let payload = unsafe { handle::bytes(self.payload.cast(), self.payload_len) }?;
         match self.opcode {
             WSFRAME_TEXT | WSFRAME_BINARY => {
-                let (kind, rsv) = (kind(self.opcode)?, bits(self.rsv)?);
+                let (kind, rsv) = (kind(self.opcode)?, rsv(self.rsv)?);
                 match self.part {
                     WSFRAME_WHOLE => Ok(Frame::opaque(kind, rsv, payload)),
                     WSFRAME_FRAGMENT | WSFRAME_LAST_FRAGMENT => {
@@ -328,7 +322,7 @@ pub(crate) unsafe fn encode_header(
     sending.refusal = WSFRAME_RULE_NONE;
     // SAFETY: the caller passes a frame and a header to write to, or null.
     let (frame, to) = unsafe { (handle::read(frame)?.ok_or(WSFRAME_ERROR_ARGUMENT)?, handle::out(header)?) };
-    let (kind, rsv) = (kind(frame.opcode)?, bits(frame.rsv)?);
+    let (kind, rsv) = (kind(frame.opcode)?, rsv(frame.rsv)?);
     if frame.part > WSFRAME_LAST_FRAGMENT || frame.payload_len > isize::MAX as usize {
         return Err(WSFRAME_ERROR_ARGUMENT);
     }

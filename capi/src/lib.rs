@@ -101,18 +101,13 @@ pub struct wsframe_config {
 }
 
 impl wsframe_config {
-    const fn allowed_rsv(&self) -> Result<Rsv, wsframe_status> {
-        let bits = Rsv::from_first_byte(self.allowed_rsv);
-        if bits.bits() == self.allowed_rsv { Ok(bits) } else { Err(WSFRAME_ERROR_ARGUMENT) }
-    }
-
     fn receiving(config: Option<&wsframe_config>, role: Role) -> Result<Config, wsframe_status> {
         let Some(config) = config else { return Ok(Config::preset(role)) };
         Ok(Config::preset(role)
             .with_max_frame_len(config.max_frame_len)
             .with_max_message_len(config.max_message_len)
             .with_max_fragments(config.max_fragments)
-            .with_allowed_rsv(config.allowed_rsv()?))
+            .with_allowed_rsv(rsv(config.allowed_rsv)?))
     }
 
     fn sending(config: Option<&wsframe_config>) -> Result<EncoderConfig, wsframe_status> {
@@ -121,8 +116,14 @@ impl wsframe_config {
             .with_max_frame_len(config.max_frame_len)
             .with_max_message_len(config.max_message_len)
             .with_max_fragments(config.max_fragments)
-            .with_allowed_rsv(config.allowed_rsv()?))
+            .with_allowed_rsv(rsv(config.allowed_rsv)?))
     }
+}
+
+/// The bits of an extension, if they are such bits.
+fn rsv(bits: u8) -> Result<Rsv, wsframe_status> {
+    let rsv = Rsv::from_first_byte(bits);
+    if rsv.bits() == bits { Ok(rsv) } else { Err(WSFRAME_ERROR_ARGUMENT) }
 }
 
 fn role(role: wsframe_role) -> Result<Role, wsframe_status> {

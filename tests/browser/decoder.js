@@ -113,6 +113,17 @@ async function drive(page, requests) {
   assert.equal(await page.textContent("#more"), "3,000 more rows are not shown; the program wsframe shows all.");
   assert.equal(await page.locator("#rows .alarm dt").count(), printed([path]).filter(line => /^(where|opcode|bits|rule|close with|fix)/.test(line)).length);
 
+  // What is asked for later wins, while a file is read.
+  writeFileSync(path, Buffer.concat(Array(10).fill(large)));
+  await page.setInputFiles("#file", path);
+  await page.fill("#input", "81 05 48656c6c6f");
+  await settled(page, "The stream breaks the protocol.");
+  await page.waitForTimeout(500);
+  assert.equal(await status(page), "The stream breaks the protocol.");
+  assert.equal(await page.textContent("#rows .violation + tr, #rows td.violation"), "violation");
+  await page.fill("#input", "81");
+  await settled(page, "The stream stops inside a frame: it was cut, or the connection was lost (1006).");
+
   // What cannot be used says why.
   for (const [input, expected] of [
     ["hello, this is prose and no bytes", /^The input is text, in none of the forms/],
@@ -124,8 +135,8 @@ async function drive(page, requests) {
   }
   await page.setInputFiles("#file", "cli/tests/captures/lossy.pcap");
   await settled(page, "lossy.pcap is a capture of packets, which the program wsframe decodes.");
-  await page.fill("#input", "81 00");
-  await page.fill("#input", "");
+  assert.ok(await page.isHidden("#result"));
+  await page.fill("#input", " \n");
   await settled(page, "");
   assert.ok(await page.isHidden("#result"));
 
@@ -170,7 +181,7 @@ async function drive(page, requests) {
 }
 
 async function pictures(page, name) {
-  for (const [width, height] of [[390, 844], [1280, 900]]) {
+  for (const [width, height] of [[320, 640], [390, 844], [1280, 900]]) {
     for (const colorScheme of ["light", "dark"]) {
       await page.setViewportSize({ width, height });
       await page.emulateMedia({ colorScheme });
