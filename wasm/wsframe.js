@@ -28,7 +28,10 @@ function limit(value, name) {
  */
 export async function load(source) {
   let module = await source;
-  if (typeof Response !== "undefined" && module instanceof Response) module = await module.arrayBuffer();
+  if (typeof Response !== "undefined" && module instanceof Response) {
+    if (!module.ok) throw new Error(`the module could not be fetched: ${module.status} ${module.statusText}`);
+    module = await module.arrayBuffer();
+  }
   if (!(module instanceof WebAssembly.Module)) module = await WebAssembly.compile(module);
   const { exports: wasm } = await WebAssembly.instantiate(module);
   const utf8 = new TextEncoder();

@@ -89,6 +89,12 @@ finished.finish();
 assert.throws(() => finished.push("81"), /was finished/);
 assert.throws(() => finished.finish(), /was finished/);
 
+// What it can be loaded from.
+for (const source of [new Response(readFileSync(module)), Promise.resolve(new WebAssembly.Module(readFileSync(module)))]) {
+  assert.equal((await load(source)).explain("1001").name, "Going Away");
+}
+await assert.rejects(load(new Response("", { status: 404 })), /404/);
+
 // Memory of the module is given back: the same input again and again.
 const large = new Uint8Array(1 << 20).fill(0x20);
 large.set([0x82, 0x7f, 0, 0, 0, 0, 0, 0x0f, 0xff, 0xf6]);
