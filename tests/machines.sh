@@ -81,6 +81,9 @@ for machine in $machines; do
             cargo build --locked --release -Zbuild-std=core,alloc -p wsframe --no-default-features \
                 --features handshake --target "$target"
         done
+        # libwsframe, whose handles keep their sizes where pointers have 32 bits.
+        cargo build --locked --release -Zbuild-std=core --manifest-path capi/Cargo.toml --target thumbv7em-none-eabihf
+        ls -l "$CARGO_TARGET_DIR/thumbv7em-none-eabihf/release/libwsframe.a"
         # What the tool knows of its input, for a page in a browser.
         cargo build --locked --release -Zbuild-std=core,alloc -p wsframe-inspect --target wasm32-unknown-unknown
         ;;
