@@ -18,7 +18,7 @@ arguments="--release --locked --manifest-path wasm/Cargo.toml --target $target -
 if [ -e "$(rustc --print sysroot)/lib/rustlib/$target" ]; then
     cargo build $arguments
 else
-    if ! dpkg -s rustc-web rust-web-src lld-22 >/dev/null 2>&1; then
+    if ! dpkg -s rustc-web cargo-web rust-web-src lld-22 >/dev/null 2>&1; then
         apt-get update -q
         apt-get install -q -y --no-install-recommends rustc-web cargo-web rust-web-src lld-22
     fi
