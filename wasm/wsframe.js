@@ -17,8 +17,14 @@ function choice(names, name, what) {
 /** A limit, or -1 for the preset. */
 function limit(value, name) {
   if (value === undefined) return -1;
-  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${name} is a whole number from 0 on, not ${value}`);
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${name} is a whole number from 0 on, not the ${typeof value} ${value}`);
   return value;
+}
+
+/** A flag as a bit. */
+function flag(value, bit, name) {
+  if (value !== undefined && typeof value !== "boolean") throw new TypeError(`${name} is true or false, not the ${typeof value} ${value}`);
+  return value ? bit : 0;
 }
 
 /**
@@ -49,10 +55,16 @@ export async function load(source) {
     return new TextDecoder().decode(bytes);
   }
 
+  function bytesOf(input) {
+    if (typeof input === "string") return utf8.encode(input);
+    if (input instanceof Uint8Array) return input;
+    throw new TypeError("the input is a Uint8Array or a string");
+  }
+
   const lines = place => text(place).split("\n").filter(line => line).map(line => JSON.parse(line));
 
   /**
-   * One direction of a connection, which comes in pieces.
+   * One direction of a connection, which comes in pieces. `finish` frees what it holds in the module, so call it in any case.
    *
    * Options: `role`, the end that received the bytes ("server" or "client"); `form` of the input ("auto", "raw", "hex", "dump",
    * "base64"); `frames`, for the header of each frame; `stats`, for counts at the end; `deflate`, to inflate though no head says
@@ -63,7 +75,7 @@ export async function load(source) {
 
     constructor({ role = "server", form = "auto", frames, stats, deflate, rows, maxFrame, maxMessage, maxFragments, ...others } = {}) {
       for (const name of Object.keys(others)) throw new RangeError(`there is no option ${name}`);
-      const flags = (frames ? 1 : 0) | (stats ? 2 : 0) | (deflate ? 4 : 0) | (rows ? 8 : 0);
+      const flags = flag(frames, 1, "frames") | flag(stats, 2, "stats") | flag(deflate, 4, "deflate") | flag(rows, 8, "rows");
       this.#decoding = wasm.wsframe_open(choice(ROLES, role, "role"), choice(FORMS, form, "form"), flags,
         limit(maxFrame, "maxFrame"), limit(maxMessage, "maxMessage"), limit(maxFragments, "maxFragments"));
     }
@@ -71,9 +83,7 @@ export async function load(source) {
     /** Takes a Uint8Array or a string; gives the records that it completes. */
     push(input) {
       if (this.#decoding === undefined) throw new Error("the decoder was finished");
-      const bytes = typeof input === "string" ? utf8.encode(input) : input;
-      if (!(bytes instanceof Uint8Array)) throw new TypeError("the input is a Uint8Array or a string");
-      return lines(wasm.wsframe_push(this.#decoding, ...pass(bytes)));
+      return lines(wasm.wsframe_push(this.#decoding, ...pass(bytesOf(input))));
     }
 
     /**
@@ -92,10 +102,16 @@ export async function load(source) {
   return {
     Decoder,
 
-    /** Decodes one direction of a connection: {records, violation, error, warning}. Options as those of the Decoder. */
+    /**
+     * Decodes one direction of a connection: {records, violation, error, warning}. Options as those of the Decoder. All records are
+     * held at once, and take several times the memory of the input; a Decoder gives them as they come.
+     */
     decode(input, options) {
+      const SLICE = 1 << 16;
+      const bytes = bytesOf(input);
       const decoder = new Decoder(options);
-      const first = decoder.push(input);
+      const first = [];
+      for (let at = 0; at < bytes.length; at += SLICE) first.push(...decoder.push(bytes.subarray(at, at + SLICE)));
       const { records, ...ending } = decoder.finish();
       return { records: first.concat(records), ...ending };
     },

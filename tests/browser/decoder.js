@@ -63,13 +63,13 @@ async function drive(page, requests) {
   const good = "81 85 37fa213d 7f9f4d5158  # Hello\n89 81 00000000 21\n88 82 00000000 03e8";
   await page.focus("#input");
   await page.evaluate(text => document.execCommand("insertText", false, text), good);
-  await settled(page, "The stream keeps the rules.");
+  await settled(page, "No protocol violations.");
   same(await shown(page), printed([], good), "hex");
 
   // A violation: its block.
   const broken = "81 85 37fa213d 7f9f4d5158  82 03 # not masked";
   await page.fill("#input", broken);
-  await settled(page, "The stream breaks the protocol.");
+  await settled(page, "The stream violates the protocol.");
   same(await shown(page), printed([], broken), "a violation");
   assert.equal(await page.locator("#rows .alarm dt").first().textContent(), "where");
   assert.ok((await page.textContent("#rows .alarm pre")).includes("^^"));
@@ -86,7 +86,7 @@ async function drive(page, requests) {
     input.dispatchEvent(new Event("input"));
   }, dump);
   await page.waitForFunction(() => document.querySelector("#rows tbody").textContent.includes("messages"));
-  await settled(page, "The stream keeps the rules.");
+  await settled(page, "No protocol violations.");
   const cut = lines => lines.filter(line => !line.includes("large") && !line.startsWith("throughput"));
   same(cut(await shown(page)), cut(printed(["--frames", "--stats"], dump)), "xxd");
   await page.uncheck("#frames");
@@ -95,13 +95,13 @@ async function drive(page, requests) {
   // A file that is dropped, then one that is chosen.
   await page.selectOption("#role", "client");
   await drop(page, "server.bin", readFileSync("tests/captures/chromium-deflate.server.bin"));
-  await settled(page, "The stream keeps the rules.");
+  await settled(page, "No protocol violations.");
   same(await shown(page), printed(["--role", "client", "tests/captures/chromium-deflate.server.bin"]), "a file, inflated");
   assert.equal(await page.inputValue("#input"), "");
   await page.selectOption("#role", "server");
   await page.setInputFiles("#file", "tests/captures/ws.client.bin");
   await page.waitForFunction(() => document.querySelector("#rows tbody").textContent.includes("GET"));
-  await settled(page, "The stream keeps the rules.");
+  await settled(page, "No protocol violations.");
 
   // A large file, with more rows than are shown, and its end all the same.
   const frame = Buffer.concat([Buffer.from([0x82, 0xfe, 0x03, 0xe8, 0, 0, 0, 0]), Buffer.alloc(1000, 7)]);
@@ -109,9 +109,25 @@ async function drive(page, requests) {
   const path = `${mkdtempSync(`${tmpdir()}/wsframe-`)}/large.bin`;
   writeFileSync(path, large);
   await page.setInputFiles("#file", path);
-  await settled(page, "The stream breaks the protocol.");
-  assert.equal(await page.textContent("#more"), "3,000 more rows are not shown; the program wsframe shows all.");
+  await settled(page, "The stream violates the protocol.");
+  assert.ok((await page.textContent("#rows")).includes("3,000 more rows are not shown; the command-line tool wsframe shows all."));
+  assert.equal(await page.textContent("#name"), "large.bin");
   assert.equal(await page.locator("#rows .alarm dt").count(), printed([path]).filter(line => /^(where|opcode|bits|rule|close with|fix)/.test(line)).length);
+
+  // So are a Close and the statistics.
+  await page.check("#stats");
+  writeFileSync(path, Buffer.concat([...Array(2500).fill(frame), Buffer.from("88820000000003e8", "hex"), Buffer.from("zz")]));
+  await page.setInputFiles("#file", path);
+  await settled(page, "No protocol violations.");
+  const all = await page.textContent("#rows");
+  for (const part of ["500 more rows are", "1000 Normal Closure", "behind the Close frame", "0 text, 2500 binary"]) assert.ok(all.includes(part), part);
+  await page.uncheck("#stats");
+  writeFileSync(path, "");
+  await page.setInputFiles("#file", path);
+  await settled(page, "large.bin is empty.");
+  await page.click("#clear");
+  await settled(page, "");
+  assert.ok(await page.isHidden("#clear"));
 
   // What is asked for later wins, while a file is read.
   writeFileSync(path, Buffer.concat(Array(10).fill(large)));
@@ -119,7 +135,7 @@ async function drive(page, requests) {
   await page.fill("#input", "81 05 48656c6c6f");
   await page.waitForFunction(() => document.querySelectorAll("#rows tbody tr").length === 3);
   await page.waitForTimeout(500);
-  assert.equal(await status(page), "The stream breaks the protocol.");
+  assert.equal(await status(page), "The stream violates the protocol.");
   same(await shown(page), printed([], "81 05 48656c6c6f"), "a later input");
   await page.fill("#input", "81");
   await settled(page, "The stream stops inside a frame: it was cut, or the connection was lost (1006).");
@@ -134,7 +150,7 @@ async function drive(page, requests) {
     await page.waitForFunction(source => new RegExp(source).test(document.querySelector("#status.bad")?.textContent), expected.source);
   }
   await page.setInputFiles("#file", "cli/tests/captures/lossy.pcap");
-  await settled(page, "lossy.pcap is a capture of packets, which the program wsframe decodes.");
+  await settled(page, "lossy.pcap is a capture of packets, which the command-line tool wsframe decodes.");
   assert.ok(await page.isHidden("#result"));
   await page.fill("#input", " \n");
   await settled(page, "");
@@ -142,9 +158,9 @@ async function drive(page, requests) {
 
   // Text that would play tricks is shown by its escapes.
   await page.selectOption("#role", "client");
-  await page.fill("#input", "81 09 61 e280ae 62 0a 3c623e");
-  await settled(page, "The stream keeps the rules.");
-  assert.ok((await page.textContent("#rows")).includes('"a\\u{202e}b\\n<b>"'));
+  await page.fill("#input", "81 0d 61 e280ae 62 0a 3c623e 2022 5c20");
+  await settled(page, "No protocol violations.");
+  assert.ok((await page.textContent("#rows")).includes('"a\\u{202e}b\\n<b> \\"\\\\ "'));
   await page.selectOption("#role", "server");
 
   // The examples.
@@ -171,7 +187,11 @@ async function drive(page, requests) {
   assert.equal(await page.inputValue("#word"), "MaskMissing");
   await page.fill("#word", "too big");
   assert.equal(await page.locator("#codes tbody tr:visible").count(), 1);
-  assert.equal(await page.textContent("#unknown"), "nothing is called so");
+  assert.equal(await page.textContent("#unknown"), "");
+  await page.fill("#word", "nothing like it");
+  assert.equal(await page.textContent("#unknown"), "No code, rule or reason is called that.");
+  await page.fill("#word", "1009 Message Too Big");
+  assert.ok((await page.textContent("#answer")).includes("1009"));
   await page.fill("#word", "NotUpgrade");
   assert.ok((await page.textContent("#answer")).includes("426"));
   await pictures(page, "codes");

@@ -104,7 +104,9 @@ enum Part<'a> {
     },
     Note {
         label: &'a str,
-        text: String,
+        /// The part that comes from the stream; the rest is ours.
+        foreign: &'a str,
+        text: &'a str,
     },
     /// Rows of 16 bytes, and of 8 for a narrow page.
     Dump {
@@ -132,7 +134,7 @@ fn part<T>(shown: Shown<'_>, to: impl FnOnce(&Part<'_>) -> T) -> T {
             let (offset, event) = (row.offset, row.event);
             to(&Part::Row { offset, event, bytes: row.bytes, frames: row.frames, words, text, hex, cut: len > MOST })
         }
-        Shown::Note(note) => to(&Part::Note { label: note.label, text: note.foreign + &note.text }),
+        Shown::Note(note) => to(&Part::Note { label: note.label, foreign: &note.foreign, text: &note.text }),
         Shown::Dump(dump) => to(&Part::Dump { wide: dump.rows(16), narrow: dump.rows(8) }),
         Shown::Count(line) => to(&Part::Count(line)),
     }

@@ -84,6 +84,7 @@ assert.throws(() => wsframe.decode("81", { form: "toString" }), /form is one of/
 assert.throws(() => wsframe.decode("81", { maxFrame: -1 }), /maxFrame is a whole number/);
 assert.throws(() => wsframe.decode([0x81]), TypeError);
 assert.throws(() => wsframe.decode("81", { rol: "client" }), /there is no option rol/);
+assert.throws(() => wsframe.decode("81", { frames: "false" }), /frames is true or false, not the string false/);
 const finished = new wsframe.Decoder();
 finished.finish();
 assert.throws(() => finished.push("81"), /was finished/);
