@@ -207,11 +207,10 @@ static int take_head(struct client *client, uint8_t *bytes, size_t len)
 static int flush(struct client *client)
 {
     wsframe_transport transport = WSFRAME_TRANSPORT_OPEN;
-    if (client->is_open &&
+    /* After the end of what the peer sends, it may still take what it asked for. */
+    if (client->is_open && !client->is_over &&
         (wsframe_connection_transport(&client->connection, &transport) || transport == WSFRAME_TRANSPORT_DROP))
-        /* After the end of what the peer sends, it may still take what it asked for. */
-        if (!client->is_over)
-            return -1;
+        return -1;
     while (client->out_at < client->out_len) {
         const ssize_t written = write(client->fd, client->out + client->out_at, client->out_len - client->out_at);
         if (written < 0)

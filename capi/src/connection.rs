@@ -9,7 +9,7 @@ use codec::{
 };
 
 use crate::decoder::{self, Decode, wsframe_error, wsframe_event, wsframe_state};
-use crate::encoder::{self, Keys, Refusing, Send, wsframe_frame, wsframe_header, wsframe_key_source};
+use crate::encoder::{self, Either, Keys, Refusing, Send, either, wsframe_frame, wsframe_header, wsframe_key_source};
 use crate::handle::{self, Handle};
 use crate::tables::{WSFRAME_RULE_NONE, wsframe_rule};
 use crate::{
@@ -41,20 +41,7 @@ impl Handle for wsframe_connection {
 }
 
 /// A connection of either end.
-pub(crate) enum End {
-    Server(Connection<Decoder, Unmasked>),
-    Client(Connection<Decoder, Keys>),
-}
-
-/// The same for both ends.
-macro_rules! either {
-    ($end:expr, $connection:ident => $do:expr) => {
-        match $end {
-            End::Server($connection) => $do,
-            End::Client($connection) => $do,
-        }
-    };
-}
+pub(crate) type End = Either<Connection<Decoder, Unmasked>, Connection<Decoder, Keys>>;
 
 impl Decode for End {
     #[inline(always)]

@@ -240,23 +240,20 @@ fn step(decoder: &mut impl Decode, input: &mut [u8], to: &mut MaybeUninit<wsfram
     let (rest, found) = decoder.decode_step(input);
     let (status, event) = match found {
         Ok(Some(Event::Chunk(chunk))) => (WSFRAME_HAS_EVENT, wsframe_event::chunk(&chunk)),
-        Ok(Some(Event::Ping(payload))) => {
-            let event = wsframe_event::control(WSFRAME_EVENT_PING, payload);
-            (WSFRAME_HAS_EVENT, wsframe_event { offset: decoder.control_offset(), ..event })
-        }
-        Ok(Some(Event::Pong(payload))) => {
-            let event = wsframe_event::control(WSFRAME_EVENT_PONG, payload);
-            (WSFRAME_HAS_EVENT, wsframe_event { offset: decoder.control_offset(), ..event })
-        }
+        Ok(Some(Event::Ping(payload))) => (WSFRAME_HAS_EVENT, wsframe_event::control(WSFRAME_EVENT_PING, payload)),
+        Ok(Some(Event::Pong(payload))) => (WSFRAME_HAS_EVENT, wsframe_event::control(WSFRAME_EVENT_PONG, payload)),
         Ok(Some(Event::Close(close))) => {
             let close_code = close.code().map_or(0, CloseCode::get);
             let event = wsframe_event::control(WSFRAME_EVENT_CLOSE, close.reason().as_bytes());
-            (WSFRAME_HAS_EVENT, wsframe_event { close_code, offset: decoder.control_offset(), ..event })
+            (WSFRAME_HAS_EVENT, wsframe_event { close_code, ..event })
         }
         Ok(None) => (WSFRAME_OK, wsframe_event::NONE),
         Err(_) => (WSFRAME_ERROR_VIOLATION, wsframe_event::NONE),
     };
-    to.write(event);
+    // That of a control frame is in the decoder.
+    let is_control = !matches!(event.r#type, WSFRAME_EVENT_NONE | WSFRAME_EVENT_CHUNK);
+    let offset = if is_control { decoder.control_offset() } else { event.offset };
+    to.write(wsframe_event { offset, ..event });
     (status, rest.len())
 }
 

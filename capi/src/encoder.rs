@@ -4,12 +4,12 @@ use core::ffi::{c_int, c_void};
 use core::str;
 
 use codec::{
-    CloseCode, CloseFrame, EncodeError, Encoder, EncoderConfig, Frame, Header, KeySource, MaskKey, Masking,
-    MessageKind, NoKey, Role, Rsv, Unmasked, Violation,
+    CloseCode, CloseFrame, EncodeError, Encoder, EncoderConfig, Frame, Header, KeySource, MaskKey, MessageKind, NoKey,
+    Role, Rsv, Unmasked, Violation,
 };
 
 use crate::handle::{self, Handle};
-use crate::tables::{self, WSFRAME_RULE_CLOSE_REASON_NOT_UTF8, WSFRAME_RULE_NONE, wsframe_rule};
+use crate::tables::{self, WSFRAME_RULE_NONE, wsframe_rule};
 use crate::{
     WSFRAME_BINARY, WSFRAME_CLOSE, WSFRAME_ERROR_ARGUMENT, WSFRAME_ERROR_BUFFER_TOO_SMALL, WSFRAME_ERROR_CLOSE_CODE,
     WSFRAME_ERROR_CLOSED, WSFRAME_ERROR_FORBIDDEN, WSFRAME_ERROR_NO_KEY, WSFRAME_ERROR_OVER_LIMIT, WSFRAME_OK,
@@ -34,7 +34,7 @@ const _: () = assert!(size_of::<wsframe_encoder>() == WSFRAME_ENCODER_SIZE);
 const _: () = assert!(align_of::<wsframe_encoder>() == WSFRAME_ENCODER_ALIGN);
 
 impl Handle for wsframe_encoder {
-    type Value = Refusing<Either>;
+    type Value = Refusing<Either<Encoder<Unmasked>, Encoder<Keys>>>;
     const MARK: u64 = u64::from_ne_bytes(*b"encoder\x01");
 }
 
@@ -44,11 +44,22 @@ pub(crate) struct Refusing<S> {
     pub(crate) refusal: wsframe_rule,
 }
 
-/// An encoder of either end.
-pub(crate) enum Either {
-    Server(Encoder<Unmasked>),
-    Client(Encoder<Keys>),
+/// What belongs to a server, or the same of a client.
+pub(crate) enum Either<S, C> {
+    Server(S),
+    Client(C),
 }
+
+/// The same for both ends.
+macro_rules! either {
+    ($either:expr, $end:ident => $do:expr) => {
+        match $either {
+            $crate::encoder::Either::Server($end) => $do,
+            $crate::encoder::Either::Client($end) => $do,
+        }
+    };
+}
+pub(crate) use either;
 
 /// Where a client's masking keys come from: a function that writes four bytes to `key` and returns 0, or returns anything
 /// else if it has none. `context` is what was passed with it. Each key must be fresh, and unpredictable to whoever chooses the
@@ -134,53 +145,22 @@ pub(crate) trait Send {
     fn frame_len(&self, payload_len: usize) -> usize;
 }
 
-impl<K: Masking> Send for Encoder<K> {
+impl Send for Either<Encoder<Unmasked>, Encoder<Keys>> {
     #[inline(always)]
     fn encode(&mut self, out: &mut [u8], frame: Frame<'_>) -> Result<usize, EncodeError> {
-        Encoder::encode(self, out, frame)
+        either!(self, encoder => encoder.encode(out, frame))
     }
 
     fn header(&mut self, kind: MessageKind, rsv: Rsv, fin: bool, len: usize) -> Result<Header, EncodeError> {
-        Encoder::header(self, kind, rsv, fin, len)
+        either!(self, encoder => encoder.header(kind, rsv, fin, len))
     }
 
     fn is_message_open(&mut self) -> bool {
-        Encoder::is_message_open(self)
+        either!(self, encoder => encoder.is_message_open())
     }
 
     fn frame_len(&self, payload_len: usize) -> usize {
-        Encoder::frame_len(self, payload_len)
-    }
-}
-
-impl Send for Either {
-    #[inline(always)]
-    fn encode(&mut self, out: &mut [u8], frame: Frame<'_>) -> Result<usize, EncodeError> {
-        match self {
-            Either::Server(encoder) => encoder.encode(out, frame),
-            Either::Client(encoder) => encoder.encode(out, frame),
-        }
-    }
-
-    fn header(&mut self, kind: MessageKind, rsv: Rsv, fin: bool, len: usize) -> Result<Header, EncodeError> {
-        match self {
-            Either::Server(encoder) => encoder.header(kind, rsv, fin, len),
-            Either::Client(encoder) => encoder.header(kind, rsv, fin, len),
-        }
-    }
-
-    fn is_message_open(&mut self) -> bool {
-        match self {
-            Either::Server(encoder) => encoder.is_message_open(),
-            Either::Client(encoder) => encoder.is_message_open(),
-        }
-    }
-
-    fn frame_len(&self, payload_len: usize) -> usize {
-        match self {
-            Either::Server(encoder) => encoder.frame_len(payload_len),
-            Either::Client(encoder) => encoder.frame_len(payload_len),
-        }
+        either!(self, encoder => encoder.frame_len(payload_len))
     }
 }
 
@@ -197,13 +177,9 @@ fn close(code: u16, reason: &[u8]) -> Result<CloseFrame<'_>, Refused> {
     if code == 0 {
         return if reason.is_empty() { Ok(CloseFrame::EMPTY) } else { Err(WSFRAME_ERROR_ARGUMENT.into()) };
     }
-    let reason = str::from_utf8(reason).map_err(|_| Refused {
-        status: WSFRAME_ERROR_FORBIDDEN,
-        rule: WSFRAME_RULE_CLOSE_REASON_NOT_UTF8,
-        needed: 0,
-    })?;
-    let code = CloseCode::new(code).map_err(|_| WSFRAME_ERROR_CLOSE_CODE)?;
-    CloseFrame::new(code, reason).map_err(|_| WSFRAME_ERROR_CLOSE_CODE.into())
+    let reason = str::from_utf8(reason).map_err(|_| EncodeError::Forbidden(Violation::CloseReasonNotUtf8))?;
+    let close = CloseCode::new(code).and_then(|code| CloseFrame::new(code, reason));
+    Ok(close.map_err(EncodeError::CloseCode)?)
 }
 
 /// Why a frame was refused.
@@ -242,10 +218,6 @@ impl From<EncodeError> for Refused {
 }
 
 impl wsframe_frame {
-    fn has_no_bits_and_is_whole(&self) -> Result<(), wsframe_status> {
-        if self.rsv == 0 && self.part == WSFRAME_WHOLE { Ok(()) } else { Err(WSFRAME_ERROR_ARGUMENT) }
-    }
-
     /// # Safety
     /// The payload has its length.
     #[inline(always)]
@@ -263,12 +235,11 @@ impl wsframe_frame {
                     _ => Err(WSFRAME_ERROR_ARGUMENT.into()),
                 }
             }
-            WSFRAME_PING => self.has_no_bits_and_is_whole().map(|()| Frame::ping(payload)).map_err(Refused::from),
-            WSFRAME_PONG => self.has_no_bits_and_is_whole().map(|()| Frame::pong(payload)).map_err(Refused::from),
-            WSFRAME_CLOSE => {
-                self.has_no_bits_and_is_whole()?;
-                Ok(Frame::close(close(self.close_code, payload)?))
-            }
+            // Control frames have no bits, and are whole.
+            _ if self.rsv != 0 || self.part != WSFRAME_WHOLE => Err(WSFRAME_ERROR_ARGUMENT.into()),
+            WSFRAME_PING => Ok(Frame::ping(payload)),
+            WSFRAME_PONG => Ok(Frame::pong(payload)),
+            WSFRAME_CLOSE => Ok(Frame::close(close(self.close_code, payload)?)),
             _ => Err(WSFRAME_ERROR_ARGUMENT.into()),
         }
     }

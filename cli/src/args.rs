@@ -230,17 +230,7 @@ impl ShowArgs {
     }
 
     pub(crate) fn config(&self, role: Role) -> Config {
-        let mut config = Config::preset(role);
-        if let Some(bytes) = self.max_frame {
-            config = config.with_max_frame_len(bytes);
-        }
-        if let Some(bytes) = self.max_message.or(self.max_frame) {
-            config = config.with_max_message_len(bytes);
-        }
-        if let Some(frames) = self.max_fragments {
-            config = config.with_max_fragments(frames);
-        }
-        config
+        stream::config(role, self.max_frame, self.max_message, self.max_fragments)
     }
 }
 

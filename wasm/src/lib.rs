@@ -8,12 +8,12 @@ use core::convert::Infallible;
 use core::mem;
 
 use serde::Serialize;
-use wsframe::deflate::{Agreement, Direction, WindowBits};
-use wsframe::{Config, Role};
+use wsframe::Role;
 use wsframe_inspect::explain;
+use wsframe_inspect::head::WIDEST;
 use wsframe_inspect::record::{Hex, Record};
 use wsframe_inspect::shown::{self, Content, Shown};
-use wsframe_inspect::stream::{Ending, Options, Stream, zlib};
+use wsframe_inspect::stream::{self, Ending, Options, Stream, zlib};
 use wsframe_inspect::text::{Input, Reader, Wanted, sniff};
 
 thread_local! {
@@ -156,7 +156,7 @@ impl Decoding {
                 Ok(Some(Input::Raw)) => Source::Raw,
                 Ok(Some(Input::Text(reader))) => Source::Text(reader),
                 Ok(Some(Input::Capture | Input::Packets(..))) => {
-                    Source::Refused("is a capture of packets, which the program wsframe decodes".to_owned())
+                    Source::Refused("is a capture of packets, which the command-line tool wsframe decodes".to_owned())
                 }
                 Err(error) => Source::Refused(error),
             };
@@ -217,24 +217,17 @@ pub extern "C" fn wsframe_open(
     max_fragments: f64,
 ) -> Box<Decoding> {
     let role = if server != 0 { Role::Server } else { Role::Client };
-    let mut config = Config::preset(role);
-    if max_frame >= 0.0 {
-        config = config.with_max_frame_len(max_frame as u64).with_max_message_len(max_frame as u64);
-    }
-    if max_message >= 0.0 {
-        config = config.with_max_message_len(max_message as u64);
-    }
-    if max_fragments >= 0.0 {
-        config = config.with_max_fragments(max_fragments as u32);
-    }
+    let limit = |limit: f64| (limit >= 0.0).then_some(limit);
+    let bytes = |of: f64| limit(of).map(|bytes| bytes as u64);
+    let max_fragments = limit(max_fragments).map(|frames| frames as u32);
+    let config = stream::config(role, bytes(max_frame), bytes(max_message), max_fragments);
     let shows = flags & SHOWS != 0;
-    let direction = Direction::new(WindowBits::MAX, true);
     let options = Options {
         frames: flags & FRAMES != 0,
         stats: flags & STATS != 0,
         dump: shows,
         waits: true,
-        deflate: (flags & DEFLATE != 0).then_some(Agreement::new(direction, direction)),
+        deflate: (flags & DEFLATE != 0).then_some(WIDEST),
         inflate: Some(zlib),
     };
     let wanted = match form {

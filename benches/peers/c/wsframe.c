@@ -1,54 +1,36 @@
 /* wsframe by its interface for C. */
-#include <stdlib.h>
-#include <string.h>
 #include <wsframe.h>
 
 #include "harness.h"
 
 #define HARNESS_EXPORT __attribute__((visibility("default")))
 
-HARNESS_EXPORT int wsframe_c_decode(wsframe_decoder *decoder, struct harness *harness, uint8_t *buffer, size_t room)
-{
-    for (size_t len; (len = harness->read(harness->user, buffer, room)) > 0;) {
-        uint8_t *input = buffer;
-        wsframe_event event;
-        wsframe_status status;
-        while ((status = wsframe_decode(decoder, &input, &len, &event)) == WSFRAME_HAS_EVENT) {
-            if (event.type == WSFRAME_EVENT_CHUNK)
-                harness_piece(harness, event.kind, event.payload, event.payload_len,
-                              event.flags & WSFRAME_ENDS_MESSAGE);
-            else if (event.type == WSFRAME_EVENT_PING)
-                harness_ping(harness, event.payload);
-            /* As the loop in Rust. */
-            if (!len)
-                break;
-        }
-        if (status < 0)
-            return status;
+/* A loop over a handle of this type, by this function. */
+#define LOOP(name, handle, decode)                                                                                     \
+    HARNESS_EXPORT int name(handle *from, struct harness *harness, uint8_t *buffer, size_t room)                       \
+    {                                                                                                                  \
+        for (size_t len; (len = harness->read(harness->user, buffer, room)) > 0;) {                                    \
+            uint8_t *input = buffer;                                                                                   \
+            wsframe_event event;                                                                                       \
+            wsframe_status status;                                                                                     \
+            while ((status = decode(from, &input, &len, &event)) == WSFRAME_HAS_EVENT) {                               \
+                if (event.type == WSFRAME_EVENT_CHUNK)                                                                 \
+                    harness_piece(harness, event.kind, event.payload, event.payload_len,                               \
+                                  event.flags & WSFRAME_ENDS_MESSAGE);                                                 \
+                else if (event.type == WSFRAME_EVENT_PING)                                                             \
+                    harness_ping(harness, event.payload);                                                              \
+                /* As the loop in Rust. */                                                                             \
+                if (!len)                                                                                              \
+                    break;                                                                                             \
+            }                                                                                                          \
+            if (status < 0)                                                                                            \
+                return status;                                                                                         \
+        }                                                                                                              \
+        return WSFRAME_OK;                                                                                             \
     }
-    return WSFRAME_OK;
-}
 
-HARNESS_EXPORT int wsframe_c_conduct(wsframe_connection *connection, struct harness *harness, uint8_t *buffer, size_t room)
-{
-    for (size_t len; (len = harness->read(harness->user, buffer, room)) > 0;) {
-        uint8_t *input = buffer;
-        wsframe_event event;
-        wsframe_status status;
-        while ((status = wsframe_connection_decode(connection, &input, &len, &event)) == WSFRAME_HAS_EVENT) {
-            if (event.type == WSFRAME_EVENT_CHUNK)
-                harness_piece(harness, event.kind, event.payload, event.payload_len,
-                              event.flags & WSFRAME_ENDS_MESSAGE);
-            else if (event.type == WSFRAME_EVENT_PING)
-                harness_ping(harness, event.payload);
-            if (!len)
-                break;
-        }
-        if (status < 0)
-            return status;
-    }
-    return WSFRAME_OK;
-}
+LOOP(wsframe_c_decode, wsframe_decoder, wsframe_decode)
+LOOP(wsframe_c_conduct, wsframe_connection, wsframe_connection_decode)
 
 HARNESS_EXPORT int wsframe_c_init(wsframe_decoder *decoder, wsframe_connection *connection, int is_server, wsframe_key_source keys,
                    void *context)

@@ -39,6 +39,21 @@ pub fn zlib(assembler: Assembler, agreed: Agreement, role: Role) -> Assembler {
     assembler.with_inflater(wsframe::deflate::Inflater::zlib(agreed, role))
 }
 
+/// What the end with this role accepts, with the limits that are given. That of frames is that of messages too, if none is given.
+pub fn config(role: Role, max_frame: Option<u64>, max_message: Option<u64>, max_fragments: Option<u32>) -> Config {
+    let mut config = Config::preset(role);
+    if let Some(bytes) = max_frame {
+        config = config.with_max_frame_len(bytes);
+    }
+    if let Some(bytes) = max_message.or(max_frame) {
+        config = config.with_max_message_len(bytes);
+    }
+    if let Some(frames) = max_fragments {
+        config = config.with_max_fragments(frames);
+    }
+    config
+}
+
 /// What to say of a stream.
 #[derive(Clone, Debug)]
 pub struct Options {
